@@ -1,0 +1,53 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The targets stand in the order data passes through them; none imports one that stands below it.
+let package = Package(
+  name: "needletail",
+  products: [
+    .library(name: "Needletail", targets: ["Needletail"]),
+    .executable(name: "needletail", targets: ["NeedletailCLI"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+  ],
+  targets: [
+    .target(name: "NeedletailJSON"),
+    .target(name: "NeedletailGraph"),
+    .target(name: "NeedletailModels", dependencies: ["NeedletailGraph", "NeedletailJSON"]),
+    .target(name: "NeedletailCheckpoint", dependencies: ["NeedletailGraph", "NeedletailJSON"]),
+    .target(name: "CNeedletailKernels"),
+    .target(name: "NeedletailKernels", dependencies: ["NeedletailGraph", "CNeedletailKernels"]),
+    .target(name: "NeedletailCompiler", dependencies: ["NeedletailGraph", "NeedletailKernels"]),
+    .target(name: "NeedletailCPU", dependencies: ["NeedletailKernels", "CNeedletailKernels"]),
+    .target(
+      name: "NeedletailRuntime",
+      dependencies: [
+        "NeedletailGraph", "NeedletailKernels", "NeedletailCompiler", "NeedletailCPU", "CNeedletailKernels",
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .target(name: "NeedletailTokenizer", dependencies: ["NeedletailJSON"]),
+    .target(
+      name: "Needletail",
+      dependencies: [
+        "NeedletailJSON", "NeedletailGraph", "NeedletailModels", "NeedletailCheckpoint", "NeedletailKernels",
+        "NeedletailCompiler", "NeedletailCPU", "NeedletailRuntime", "NeedletailTokenizer",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .executableTarget(
+      name: "NeedletailCLI",
+      dependencies: [
+        "Needletail", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .target(
+      name: "NeedletailTesting",
+      dependencies: [
+        "NeedletailJSON", "NeedletailGraph", "NeedletailKernels", "CNeedletailKernels", "NeedletailCheckpoint",
+      ]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c2x
+)
