@@ -1,0 +1,11 @@
+#ifndef CNEEDLETAILKERNELS_H
+#define CNEEDLETAILKERNELS_H
+#include "attention.h"
+#include "cpu.h"
+#include "elementwise.h"
+#include "matmul.h"
+#include "rms_norm.h"
+#include "rope.h"
+#include "sample.h"
+#include "types.h"
+#endif

@@ -1,0 +1,71 @@
+// The CPU device's side: kernels are C functions over the argument structs, run by all workers of a pool.
+#ifndef NEEDLETAIL_CPU_H
+#define NEEDLETAIL_CPU_H
+#include "types.h"
+
+// What a worker knows of the launch it takes part in.
+typedef struct {
+  nt_u32 worker;
+  nt_u32 workers;
+  void *scratch;     // this worker's own, NT_SCRATCH_BYTES, aligned to 64
+  nt_u64 *counter;   // 0 at the start of a launch, shared by its workers: next piece of work (use atomics)
+} nt_task;
+
+#define NT_SCRATCH_BYTES (8 << 20)
+
+typedef void (*nt_cpu_kernel)(const void *arguments, const nt_task *task);
+
+// Instruction sets a kernel may be written for; the values order them from plain to widest.
+typedef enum {
+  NT_ISA_PLAIN = 0,
+  NT_ISA_NEON = 1,
+  NT_ISA_AVX2 = 2,       // AVX2, FMA, F16C
+  NT_ISA_AVX512 = 3,     // F, BW, DQ, VL, VNNI
+  NT_ISA_AVX512BF16 = 4  // and BF16
+} nt_isa;
+
+// The widest instruction set of this machine.
+nt_isa nt_cpu_best_isa(void);
+// Whether this machine runs it.
+int nt_cpu_has_isa(nt_isa isa);
+// "avx512bf16", ...
+const char *nt_isa_name(nt_isa isa);
+
+// The kernel of that name ("matmul", "rms_norm", "rope_table", "rope_cache_write", "attention", "gated_activation",
+// "unary", "binary", "gather_rows", "sample") for an instruction set, or the widest below it; null: no such kernel.
+nt_cpu_kernel nt_cpu_find_kernel(const char *name, nt_isa isa);
+
+// Bytes of a weight [n, k] in panels.
+nt_u64 nt_cpu_packed_bytes(nt_i64 n, nt_i64 k, nt_i32 dtype);
+// Writes rows [first, first + count) of a row-major weight [n, k] into the panels at `packed` (first and count multiples
+// of NT_PANEL, save the end), for merging and for packing with several threads. `packed` starts at row 0. Rows are
+// row_stride elements apart, so that a slice of columns can be packed too. `source_dtype` may differ from `dtype`.
+void nt_cpu_pack_weights(
+  void *packed, const void *source, nt_i64 first, nt_i64 count, nt_i64 n, nt_i64 k, nt_i64 row_stride,
+  nt_i32 source_dtype, nt_i32 dtype);
+
+// A pool of threads; the caller of nt_pool_run is worker 0. Workers spin for some microseconds after a run before they
+// sleep, so that the launches of consecutive steps cost little.
+typedef struct nt_pool nt_pool;
+nt_pool *nt_pool_create(nt_u32 workers);
+void nt_pool_destroy(nt_pool *pool);
+nt_u32 nt_pool_workers(const nt_pool *pool);
+
+typedef struct {
+  nt_cpu_kernel kernel;
+  const void *arguments;
+} nt_cpu_launch;
+
+// Runs launches in order, each after the one before has finished on all workers. If `times` is not null, the
+// nanoseconds of each launch are stored there.
+void nt_pool_run(nt_pool *pool, const nt_cpu_launch *launches, nt_u64 count, nt_u64 *times);
+
+// Memory reading loops for measuring the machine's read bandwidth on the pool's threads: streams (1 or 8) of 64-byte
+// loads over `bytes` at `memory`; returns bytes per second of `repeats` passes, best one.
+double nt_pool_read_bandwidth(nt_pool *pool, const void *memory, nt_u64 bytes, nt_u32 streams, nt_u32 repeats);
+
+// Memory aligned to 64 bytes, on huge pages where the system gives them; zeroed. Null when there is none.
+void *nt_memory_allocate(nt_u64 bytes);
+void nt_memory_free(void *memory, nt_u64 bytes);
+
+#endif

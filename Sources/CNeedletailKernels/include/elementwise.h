@@ -1,0 +1,78 @@
+// Kernels that touch each element once. Rows are row-major with strides in elements.
+#ifndef NEEDLETAIL_ELEMENTWISE_H
+#define NEEDLETAIL_ELEMENTWISE_H
+#include "types.h"
+
+// gated_activation: out[r, i] = activation(x[r, i]) * x[r, width + i]; x: [rows, 2 width], gate then up.
+typedef struct {
+  const void *x;
+  void *out;
+  nt_i64 rows;
+  nt_i64 x_stride;
+  nt_i64 out_stride;
+  nt_i32 width;
+  nt_i32 activation;
+  nt_i32 x_dtype;
+  nt_i32 out_dtype;
+} nt_gated_activation_arguments;
+NT_CHECK_SIZE(nt_gated_activation_arguments, 56);
+
+// unary: out = activation(x) * scale + offset; softcap > 0: out = softcap * tanh(x * scale / softcap).
+// With NT_IDENTITY it copies, converts and cuts rows out of wider ones (strides).
+typedef struct {
+  const void *x;
+  void *out;
+  nt_i64 rows;
+  nt_i64 x_stride;
+  nt_i64 out_stride;
+  nt_i32 width;
+  nt_i32 activation;
+  float scale;
+  float offset;
+  float softcap;
+  nt_i32 x_dtype;
+  nt_i32 out_dtype;
+  nt_i32 reserved;
+} nt_unary_arguments;
+NT_CHECK_SIZE(nt_unary_arguments, 72);
+
+// binary: out = a op b. b_stride 0 repeats one row of b for all rows (a bias). operation: 0 add, 1 multiply, 2 subtract,
+// 3 divide.
+typedef struct {
+  const void *a;
+  const void *b;
+  void *out;
+  nt_i64 rows;
+  nt_i64 a_stride;
+  nt_i64 b_stride;
+  nt_i64 out_stride;
+  nt_i32 width;
+  nt_i32 operation;
+  nt_i32 a_dtype;
+  nt_i32 b_dtype;
+  nt_i32 out_dtype;
+  nt_i32 reserved;
+} nt_binary_arguments;
+NT_CHECK_SIZE(nt_binary_arguments, 80);
+
+// gather_rows: out[i, :] = x[indices[i], :] ; indices in 0 ..< x_rows, an index outside gives zeros.
+// With x_panels not zero x is a weight in panels (matmul.h) of x_rows rows and width columns: an embedding that is also
+// the output projection is stored once. out is multiplied by scale.
+typedef struct {
+  const void *x;
+  const nt_i32 *indices;
+  void *out;
+  nt_i64 rows;
+  nt_i64 x_rows;
+  nt_i64 x_stride;
+  nt_i64 out_stride;
+  nt_i32 width;
+  nt_i32 x_panels;
+  float scale;
+  nt_i32 x_dtype;
+  nt_i32 out_dtype;
+  nt_i32 reserved;
+} nt_gather_rows_arguments;
+NT_CHECK_SIZE(nt_gather_rows_arguments, 80);
+
+#endif
