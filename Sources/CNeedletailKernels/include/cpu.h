@@ -37,9 +37,11 @@ nt_cpu_kernel nt_cpu_find_kernel(const char *name, nt_isa isa);
 
 // Bytes of a weight [n, k] in panels.
 nt_u64 nt_cpu_packed_bytes(nt_i64 n, nt_i64 k, nt_i32 dtype);
-// Writes rows [first, first + count) of a row-major weight [n, k] into the panels at `packed` (first and count multiples
-// of NT_PANEL, save the end), for merging and for packing with several threads. `packed` starts at row 0. Rows are
-// row_stride elements apart, so that a slice of columns can be packed too. `source_dtype` may differ from `dtype`.
+// Writes rows [first, first + count) of a weight [n, k] into the panels at `packed`, which starts at row 0. `source` is
+// row-major and starts at row `first`, so that several weights can be merged into one (q, k and v) and several threads
+// can share the work; rows are row_stride elements apart, so that a slice of columns can be packed too. Any first and
+// count are right; whole panels are the fast ones. Whoever writes row n - 1 also writes the zeros behind it.
+// `source_dtype` may differ from `dtype`.
 void nt_cpu_pack_weights(
   void *packed, const void *source, nt_i64 first, nt_i64 count, nt_i64 n, nt_i64 k, nt_i64 row_stride,
   nt_i32 source_dtype, nt_i32 dtype);

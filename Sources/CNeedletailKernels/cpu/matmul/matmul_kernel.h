@@ -1,0 +1,188 @@
+// The matrix product of matmul.h for one instruction set; included by matmul_<isa>.c after the vectors of that set.
+//
+// Work is cut into items of rows x panels. Within an item the order is: block of k, panel, tile of rows; the float32
+// sums of the whole item stay in the worker's scratch (second-level cache) between blocks of k.
+//   Few rows (one tile): an item is one panel over the whole k, each worker has a contiguous run of panels and streams
+//     it once, in address order. Floor: the weight's bytes over the memory's read rate.
+//   Many rows: x's block [rows, block of k] stays in the second-level cache and is used for all panels of the item; the
+//     panel's block stays in the first-level cache for all tiles of rows, and while the last tile runs the next block is
+//     fetched. Workers claim items one by one. Floor: operations over the rate of the multiply-add units.
+//
+// x is read in place: the tile broadcasts single elements (or pairs) of its rows. Only where x is not of the type that
+// the tile reads is it first widened to float32, into the scratch, one slab of k at a time.
+#include "../../include/cpu.h"
+#include "matmul_tile.h"
+
+enum {
+  block_k = 256,            // a panel's block: 16 KiB of 16-bit weights in the first-level cache
+  most_rows = 512,          // of an item
+  most_panels = 4,
+  widened_bytes = 6 << 20,  // of the scratch, for widened x
+  stream_ahead = 4096,      // bytes that a stream is fetched ahead
+};
+
+// The scratch of a worker.
+typedef struct {
+  float sums[most_panels * most_rows * NT_PANEL];
+  nt_u32 tails[most_rows][2];  // the last element of each row where it fills half of a group
+  float widened[widened_bytes / 4];
+} nt_matmul_scratch;
+NT_CHECK_SIZE(nt_matmul_scratch, (most_panels * NT_PANEL * 4 + 8) * most_rows + widened_bytes);
+typedef char nt_matmul_scratch_fits[sizeof(nt_matmul_scratch) <= NT_SCRATCH_BYTES ? 1 : -1];
+
+typedef struct {
+  const nt_matmul_arguments *a;
+  const nt_tile_function *tiles;
+  nt_matmul_scratch *scratch;
+  nt_i64 group;        // elements of k per 32 bits of the panels
+  nt_i64 padded_k;
+  nt_i64 panel_bytes;
+  nt_i64 block;        // of k
+  nt_i64 slab;         // of k, for widened x; 0: x is read in place
+  nt_i64 slab_row, slab_k;  // what is widened now
+} nt_matmul_job;
+
+// Makes x[row ..< row + rows, k ..< k + slab] float32 in the scratch, zeros behind the end of k.
+static void widen_rows(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 k) {
+  const nt_matmul_arguments *a = job->a;
+  nt_i64 count = a->k - k < job->slab ? a->k - k : job->slab;
+  for (nt_i64 r = 0; r < rows; r++) {
+    float *to = job->scratch->widened + r * job->slab;
+    nt_i64 from = (row + r) * a->x_stride + k, i = 0;
+    for (; i + NT_LANES <= count; i += NT_LANES) nt_store(to + i, nt_load_as(a->x, from + i, a->x_dtype));
+    if (i < count) nt_store_part(to + i, nt_load_part_as(a->x, from + i, count - i, a->x_dtype), count - i);
+    if (count < job->slab) to[count] = 0;
+  }
+  job->slab_row = row;
+  job->slab_k = k;
+}
+
+// out = sums + bias + residual for a tile of one panel.
+NT_INLINE void finish(const nt_matmul_arguments *a, const float *sums, nt_i64 row, nt_i64 rows, nt_i64 column,
+                      const nt_i32 out_dtype) {
+  const float *bias = a->bias, *residual = a->residual;
+  for (nt_i64 r = 0; r < rows; r++) {
+    nt_i64 start = (row + r) * a->out_stride;
+    for (nt_i64 c = 0; c < NT_PANEL && column + c < a->n; c += NT_LANES) {
+      nt_i64 n = column + c, left = a->n - n;
+      nt_vec sum = nt_load(sums + r * NT_PANEL + c);
+      if (left >= NT_LANES) {
+        if (bias) sum += nt_load(bias + n);
+        if (residual) sum += nt_load(residual + start + n);
+        nt_store_as(a->out, start + n, sum, out_dtype);
+      } else {
+        if (bias) sum += nt_load_part(bias + n, left);
+        if (residual) sum += nt_load_part(residual + start + n, left);
+        nt_store_part_as(a->out, start + n, sum, left, out_dtype);
+      }
+    }
+  }
+}
+
+static void finish_tile(const nt_matmul_arguments *a, const float *sums, nt_i64 row, nt_i64 rows, nt_i64 column) {
+  switch (a->out_dtype) {
+    case NT_BF16: finish(a, sums, row, rows, column, NT_BF16); break;
+    case NT_F16: finish(a, sums, row, rows, column, NT_F16); break;
+    default: finish(a, sums, row, rows, column, NT_F32); break;
+  }
+}
+
+// Where the tiles read x[row, k ..< k + count], and the bytes between rows.
+static const char *rows_at(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 k, nt_i64 *stride) {
+  const nt_matmul_arguments *a = job->a;
+  if (job->slab > 0) {
+    nt_i64 slab_k = k / job->slab * job->slab;
+    if (job->slab_row != row || job->slab_k != slab_k) widen_rows(job, row, rows, slab_k);
+    *stride = 4 * job->slab;
+    return (const char *)(job->scratch->widened + (k - slab_k));
+  }
+  nt_i64 bytes = nt_dtype_bytes(a->x_dtype);
+  const char *x = (const char *)a->x + bytes * (row * a->x_stride + k);
+  *stride = bytes * a->x_stride;
+  if (k + job->group <= a->k) return x;
+  // Half a group: its other half would lie behind the row's end.
+  for (nt_i64 r = 0; r < rows; r++) {
+    job->scratch->tails[r][0] = job->scratch->tails[r][1] = 0;
+    memcpy(job->scratch->tails[r], x + r * *stride, (size_t)bytes);
+  }
+  *stride = sizeof(job->scratch->tails[0]);
+  return (const char *)job->scratch->tails;
+}
+
+static void run_item(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 panel, nt_i64 panels) {
+  const nt_matmul_arguments *a = job->a;
+  const char *w = (const char *)a->w + panel * job->panel_bytes;
+  const nt_i64 tiles = (rows + NT_TILE_ROWS - 1) / NT_TILE_ROWS, group_bytes = 4 * NT_PANEL;
+  // Whole groups in blocks; in place, half a group at the end is a block of its own.
+  const nt_i64 main_k = job->slab > 0 ? job->padded_k : a->k / job->group * job->group;
+  for (nt_i64 k = 0; k < job->padded_k;) {
+    nt_i64 end = k == main_k ? job->padded_k : k + job->block < main_k ? k + job->block : main_k;
+    nt_i64 x_stride, offset = k / job->group * group_bytes, block_bytes = (end - k) / job->group * group_bytes;
+    const char *x = rows_at(job, row, rows, k, &x_stride);
+    for (nt_i64 p = 0; p < panels; p++) {
+      const char *block = w + p * job->panel_bytes + offset;
+      const char *next = p + 1 < panels ? block + job->panel_bytes : w + offset + block_bytes;
+      nt_tile tile = {
+        .x_stride = x_stride, .w = block, .groups = (end - k) / job->group, .first = k == 0,
+      };
+      for (nt_i64 t = 0, r = 0; t < tiles; t++) {
+        nt_i64 count = (rows - r + tiles - t - 1) / (tiles - t);
+        tile.x = x + r * x_stride;
+        tile.sums = job->scratch->sums + (p * rows + r) * NT_PANEL;
+        tile.ahead = tiles == 1 ? stream_ahead : t + 1 == tiles ? next - block : 0;
+        job->tiles[count - 1](&tile);
+        if (end == job->padded_k) finish_tile(a, tile.sums, row + r, count, (panel + p) * NT_PANEL);
+        r += count;
+      }
+    }
+    k = end;
+  }
+}
+
+void NT_KERNEL(matmul)(const void *arguments, const nt_task *task) {
+  const nt_matmul_arguments *a = arguments;
+  if (a->rows <= 0 || a->n <= 0) return;
+#if defined(NT_AVX512BF16)
+  const int dot = a->x_dtype == NT_BF16 && a->w_dtype == NT_BF16;
+#else
+  const int dot = 0;
+#endif
+  nt_matmul_job job = {
+    .a = a, .tiles = nt_tile_functions(a->w_dtype, dot), .scratch = task->scratch,
+    .group = nt_panel_group(a->w_dtype), .block = block_k, .slab_row = -1,
+  };
+  job.padded_k = nt_panel_padded_k(a->k, job.group);
+  job.panel_bytes = job.padded_k / job.group * 4 * NT_PANEL;
+  const nt_i64 panels = (a->n + NT_PANEL - 1) / NT_PANEL;
+  if (!dot && a->x_dtype != NT_F32) {
+    nt_i64 rows = a->rows < most_rows ? a->rows : most_rows, room = widened_bytes / 4 / rows / block_k * block_k;
+    job.slab = job.padded_k < room ? job.padded_k : room;
+  }
+
+  if (a->rows <= NT_TILE_ROWS) {
+    if (job.slab == 0 || job.slab == job.padded_k) job.block = job.padded_k > 0 ? job.padded_k : 1;
+    nt_i64 first = panels * task->worker / task->workers, end = panels * (task->worker + 1) / task->workers;
+    for (nt_i64 p = first; p < end; p++) run_item(&job, 0, a->rows, p, 1);
+    return;
+  }
+
+  // Items as large as they may be, then smaller until each worker has some to choose from.
+  nt_i64 item_panels = a->rows > 64 ? most_panels : 1, item_rows = a->rows < most_rows ? a->rows : most_rows;
+  nt_i64 wanted = 6 * (nt_i64)task->workers, row_items, panel_items;
+  for (;;) {
+    row_items = (a->rows + item_rows - 1) / item_rows;
+    panel_items = (panels + item_panels - 1) / item_panels;
+    if (task->workers == 1 || row_items * panel_items >= wanted) break;
+    if (item_panels > 1) item_panels /= 2;
+    else if (item_rows >= 8 * NT_TILE_ROWS) item_rows = (item_rows + 1) / 2;
+    else break;
+  }
+  for (;;) {
+    nt_i64 item = (nt_i64)__atomic_fetch_add(task->counter, 1, __ATOMIC_RELAXED);
+    if (item >= row_items * panel_items) return;
+    nt_i64 row = item / panel_items * item_rows, panel = item % panel_items * item_panels;
+    run_item(
+      &job, row, a->rows - row < item_rows ? a->rows - row : item_rows, panel,
+      panels - panel < item_panels ? panels - panel : item_panels);
+  }
+}

@@ -1,0 +1,144 @@
+// The innermost loops of the matrix product: a tile of 1 ... NT_TILE_ROWS rows by the NT_PANEL columns of one panel, over
+// a block of k. Lanes are output columns and x is broadcast, so each output has one accumulator that walks k in order:
+// whatever the number of rows, blocks of k or lanes, the bits are the same.
+//
+// Two families: dot products of bfloat16 pairs (vdpbf16ps, both operands bfloat16), and float32 multiply-add, which
+// widens 16-bit weights in registers. The accumulators are loaded from and stored to `sums` [rows][NT_PANEL] in float32,
+// which rounds nothing, so k may be cut into blocks freely.
+//
+// Floor: Zen 5 starts two float32 multiply-adds or one vdpbf16ps a cycle and loads two vectors; with latencies of 4 and
+// 6 cycles, 8 rows by 2 vectors hide latency and need 10 loads for 16 products.
+#include "../common/panel.h"
+
+// Rows of a tile, and vectors of columns it holds at once for `rows` rows: what the registers hold (32 of AVX-512 and
+// NEON, 16 of AVX2 and SSE2).
+#if defined(NT_AVX512)
+#define NT_TILE_ROWS 8
+#define NT_TILE_VECTORS(rows) 2
+#elif defined(NT_AVX2)
+#define NT_TILE_ROWS 6
+#define NT_TILE_VECTORS(rows) ((rows) <= 2 ? 4 : 2)
+#elif defined(NT_NEON)
+#define NT_TILE_ROWS 6
+#define NT_TILE_VECTORS(rows) ((rows) <= 2 ? 8 : 4)
+#else
+#define NT_TILE_ROWS 4
+#define NT_TILE_VECTORS(rows) ((rows) <= 1 ? 8 : 2)
+#endif
+
+typedef struct {
+  const char *x;
+  nt_i64 x_stride;  // bytes from row to row
+  const char *w;
+  nt_i64 groups;    // of k
+  nt_i64 ahead;     // bytes from what is read of w to what is fetched into the cache for later
+  float *sums;
+  int first;        // the sums start at zero
+} nt_tile;
+
+typedef void (*nt_tile_function)(const nt_tile *tile);
+
+NT_INLINE void nt_tile_load(nt_vec sum[NT_TILE_ROWS][8], const nt_tile *t, const int rows, const int vectors, int column) {
+  _Pragma("unroll") for (int r = 0; r < rows; r++)
+    _Pragma("unroll") for (int v = 0; v < vectors; v++)
+      sum[r][v] = t->first ? (nt_vec){} : nt_load(t->sums + r * NT_PANEL + column + v * NT_LANES);
+}
+NT_INLINE void nt_tile_store(nt_vec sum[NT_TILE_ROWS][8], const nt_tile *t, const int rows, const int vectors, int column) {
+  _Pragma("unroll") for (int r = 0; r < rows; r++)
+    _Pragma("unroll") for (int v = 0; v < vectors; v++)
+      nt_store(t->sums + r * NT_PANEL + column + v * NT_LANES, sum[r][v]);
+}
+
+#if defined(NT_AVX512BF16)
+NT_INLINE void nt_tile_dot(const nt_tile *tile, const int rows) {
+  const nt_tile t = *tile;
+  const int vectors = NT_PANEL / 16;
+  nt_vec sum[NT_TILE_ROWS][8];
+  nt_tile_load(sum, &t, rows, vectors, 0);
+  const char *w = t.w;
+  for (nt_i64 k = 0; k < t.groups; k++, w += 4 * NT_PANEL) {
+    __m512bh columns[NT_PANEL / 16];
+    _Pragma("unroll") for (int v = 0; v < vectors; v++) {
+      __builtin_prefetch(w + t.ahead + 64 * v, 0, 3);
+      columns[v] = (__m512bh)_mm512_loadu_si512(w + 64 * v);
+    }
+    _Pragma("unroll") for (int r = 0; r < rows; r++) {
+      int pair;
+      memcpy(&pair, t.x + r * t.x_stride + 4 * k, 4);
+      _Pragma("unroll") for (int v = 0; v < vectors; v++)
+        sum[r][v] = (nt_vec)_mm512_dpbf16_ps((__m512)sum[r][v], columns[v], (__m512bh)_mm512_set1_epi32(pair));
+    }
+  }
+  nt_tile_store(sum, &t, rows, vectors, 0);
+}
+#endif
+
+// One of the two float32 values that each 32-bit lane of a pair of 16-bit weights holds: that of the lower or higher k.
+NT_INLINE nt_vec nt_widen(nt_uvec pairs, const int high, const nt_i32 dtype) {
+  if (dtype == NT_BF16) return (nt_vec)(high ? pairs & 0xffff0000u : pairs << 16);
+  return nt_from_f16(__builtin_convertvector(high ? pairs >> 16 : pairs & 0xffffu, nt_hvec));
+}
+
+NT_INLINE void nt_tile_multiply(const nt_tile *tile, const int rows, const nt_i32 dtype) {
+  const nt_tile t = *tile;
+  const int vectors = NT_TILE_VECTORS(rows), halves = dtype == NT_F32 ? 1 : 2;
+  for (int column = 0; column < NT_PANEL; column += vectors * NT_LANES) {
+    nt_vec sum[NT_TILE_ROWS][8];
+    nt_tile_load(sum, &t, rows, vectors, column);
+    const char *w = t.w + 4 * column;
+    for (nt_i64 k = 0; k < t.groups; k++, w += 4 * NT_PANEL) {
+      _Pragma("unroll") for (int byte = 0; byte < 4 * vectors * NT_LANES; byte += 64)
+        __builtin_prefetch(w + t.ahead + byte, 0, 3);
+      _Pragma("unroll") for (int half = 0; half < halves; half++) {
+        nt_vec columns[8];
+        _Pragma("unroll") for (int v = 0; v < vectors; v++) {
+          nt_uvec bits;
+          memcpy(&bits, w + 4 * NT_LANES * v, sizeof(bits));
+          columns[v] = dtype == NT_F32 ? (nt_vec)bits : nt_widen(bits, half, dtype);
+        }
+        _Pragma("unroll") for (int r = 0; r < rows; r++) {
+          float x;
+          memcpy(&x, t.x + r * t.x_stride + 4 * (halves * k + half), 4);
+          _Pragma("unroll") for (int v = 0; v < vectors; v++) sum[r][v] = nt_fma(nt_splat(x), columns[v], sum[r][v]);
+        }
+      }
+    }
+    nt_tile_store(sum, &t, rows, vectors, column);
+  }
+}
+
+#define NT_TILES(ROWS)                                                                                     \
+  static void nt_tile_f32_##ROWS(const nt_tile *t) { nt_tile_multiply(t, ROWS, NT_F32); }                  \
+  static void nt_tile_bf16_##ROWS(const nt_tile *t) { nt_tile_multiply(t, ROWS, NT_BF16); }                \
+  static void nt_tile_f16_##ROWS(const nt_tile *t) { nt_tile_multiply(t, ROWS, NT_F16); }
+#if NT_TILE_ROWS == 8
+#define NT_FOR_ROWS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8)
+#elif NT_TILE_ROWS == 6
+#define NT_FOR_ROWS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
+#else
+#define NT_FOR_ROWS(DO) DO(1) DO(2) DO(3) DO(4)
+#endif
+NT_FOR_ROWS(NT_TILES)
+#if defined(NT_AVX512BF16)
+#define NT_DOT_TILE(ROWS) \
+  static void nt_tile_dot_##ROWS(const nt_tile *t) { nt_tile_dot(t, ROWS); }
+NT_FOR_ROWS(NT_DOT_TILE)
+#endif
+
+// The functions for 1 ... NT_TILE_ROWS rows.
+static const nt_tile_function *nt_tile_functions(nt_i32 w_dtype, int dot) {
+#define NT_F32_ENTRY(ROWS) nt_tile_f32_##ROWS,
+#define NT_BF16_ENTRY(ROWS) nt_tile_bf16_##ROWS,
+#define NT_F16_ENTRY(ROWS) nt_tile_f16_##ROWS,
+#define NT_DOT_ENTRY(ROWS) nt_tile_dot_##ROWS,
+  static const nt_tile_function f32[] = {NT_FOR_ROWS(NT_F32_ENTRY)};
+  static const nt_tile_function bf16[] = {NT_FOR_ROWS(NT_BF16_ENTRY)};
+  static const nt_tile_function f16[] = {NT_FOR_ROWS(NT_F16_ENTRY)};
+#if defined(NT_AVX512BF16)
+  static const nt_tile_function dots[] = {NT_FOR_ROWS(NT_DOT_ENTRY)};
+  if (dot) return dots;
+#else
+  (void)dot;
+#endif
+  return w_dtype == NT_F32 ? f32 : w_dtype == NT_BF16 ? bf16 : f16;
+}
