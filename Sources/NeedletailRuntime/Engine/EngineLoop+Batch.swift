@@ -1,0 +1,65 @@
+extension EngineLoop {
+  /// Fills the inputs of a step; the sampling is nil when no row is sampled.
+  func batch(for step: Step) -> (StepBatch, SamplingBatch?) {
+    var batch = StepBatch()
+    var sampling = SamplingBatch()
+    batch.tokenIDs.reserveCapacity(step.tokenCount)
+    batch.positions.reserveCapacity(step.tokenCount)
+    batch.slots.reserveCapacity(step.tokenCount)
+    batch.contextLengths.reserveCapacity(step.chunks.count)
+    batch.queryStarts.reserveCapacity(step.chunks.count + 1)
+    sampling.rows.reserveCapacity(step.rowCount)
+    batch.blockTableStride = step.chunks.reduce(0) { max($0, scheduler.cache.blockCount(of: $1.slot)) }
+    batch.blockTables.reserveCapacity(step.chunks.count * batch.blockTableStride)
+    var anySampled = false
+    for chunk in step.chunks {
+      guard let request = requests[chunk.id] else { preconditionFailure("request \(chunk.id) is not known") }
+      append(chunk, of: request, to: &batch)
+      if appendRows(chunk, of: request, to: &batch, &sampling) { anySampled = true }
+    }
+    return (batch, anySampled ? sampling : nil)
+  }
+
+  private func append(_ chunk: Step.Chunk, of request: ActiveRequest, to batch: inout StepBatch) {
+    let known = min(chunk.positions.upperBound, request.tokens.count)
+    batch.tokenIDs.append(contentsOf: request.tokens[chunk.positions.lowerBound..<known])
+    if let row = chunk.carriedRow {
+      batch.carried.append(
+        StepBatch.CarriedToken(token: Int32(batch.tokenIDs.count), previousRow: Int32(row)))
+      batch.tokenIDs.append(0)
+    }
+    for position in chunk.positions { batch.positions.append(Int32(position)) }
+    scheduler.cache.appendSlots(of: chunk.slot, positions: chunk.positions, to: &batch.slots)
+    precondition(batch.tokenIDs.count == batch.slots.count, "request \(chunk.id): \(chunk.positions) are not all known")
+    batch.queryStarts.append(Int32(batch.tokenIDs.count))
+    batch.contextLengths.append(Int32(chunk.positions.upperBound))
+    scheduler.cache.appendBlocks(of: chunk.slot, stride: batch.blockTableStride, to: &batch.blockTables)
+  }
+
+  /// Appends the rows of a chunk in the order of their positions; true when one of them is sampled.
+  private func appendRows(
+    _ chunk: Step.Chunk, of request: ActiveRequest, to batch: inout StepBatch, _ sampling: inout SamplingBatch
+  ) -> Bool {
+    let firstToken = batch.tokenIDs.count - chunk.positions.count - chunk.positions.lowerBound
+    var anySampled = false
+    let wanted = request.scoring?.positions ?? 0..<0
+    for position in chunk.scored {
+      if wanted.contains(position) { batch.hostRows.append(Int32(batch.scoredRows.count)) }
+      // The row that is sampled, too, is appended below.
+      if chunk.sampled.contains(position) { continue }
+      batch.scoredRows.append(Int32(firstToken + position))
+      if let top = request.options.promptLogProbabilities, position + 1 < request.promptCount {
+        sampling.appendForced(token: request.tokens[position + 1], top: top)
+        anySampled = true
+      } else {
+        sampling.appendUnsampled()
+      }
+    }
+    for position in chunk.sampled {
+      batch.scoredRows.append(Int32(firstToken + position))
+      request.sampler.append(index: position + 1 - request.promptCount, to: &sampling)
+      anySampled = true
+    }
+    return anySampled
+  }
+}

@@ -1,0 +1,48 @@
+/// What an engine is asked to do: continue a prompt, score it, or both.
+///
+///     let stream = try engine.submit(GenerationRequest(prompt: [1, 15043], options: .greedy, endTokens: [2]))
+///     for try await event in stream { … }
+public struct GenerationRequest: Sendable {
+  /// Receives the logits of some of the prompt's positions, a few at a time, so that memory stays bounded.
+  public struct Scoring: Sendable {
+    /// Positions of the prompt whose logits are wanted; row p holds the scores of the token at p + 1.
+    public var positions: Range<Int>
+    /// Called on the engine's thread, in the order of the positions; the logits are lent for the time of the call.
+    /// Throwing ends this request with the error.
+    public var receive: @Sendable (_ positions: Range<Int>, _ logits: LogitRows) throws -> Void
+
+    /// Logits of `positions`, given to `receive`.
+    public init(
+      positions: Range<Int>, receive: @escaping @Sendable (_ positions: Range<Int>, _ logits: LogitRows) throws -> Void
+    ) {
+      self.positions = positions
+      self.receive = receive
+    }
+  }
+
+  /// Token ids, at least one.
+  public var prompt: [Int32]
+  /// How tokens are chosen, and when to stop.
+  public var options: SamplingOptions
+  /// The model's end-of-sequence ids.
+  public var endTokens: [Int32]
+  /// Requests of higher priority start first; among equals the earlier one does. Default 0.
+  public var priority: Int
+  /// Sees each token on the engine's thread, gives it text and may stop the request. The request uses its own copy.
+  public var observer: (any TokenObserver)?
+  /// Logits of the prompt's positions; nil: not wanted.
+  public var scoring: Scoring?
+
+  /// A request as given.
+  public init(
+    prompt: [Int32], options: SamplingOptions = SamplingOptions(), endTokens: [Int32] = [], priority: Int = 0,
+    observer: (any TokenObserver)? = nil, scoring: Scoring? = nil
+  ) {
+    self.prompt = prompt
+    self.options = options
+    self.endTokens = endTokens
+    self.priority = priority
+    self.observer = observer
+    self.scoring = scoring
+  }
+}

@@ -1,0 +1,85 @@
+import DequeModule
+
+extension Scheduler {
+  /// Adds a request to those that wait, or refuses one that can never run.
+  public mutating func enqueue(_ request: Request) throws(RequestRefusal) {
+    try limits.check(request)
+    precondition(places[request.id] == nil, "request \(request.id) exists")
+    insert(Waiting(request: request, tokenCount: request.promptCount, scoredEnd: request.scored.lowerBound))
+  }
+
+  /// Removes a request wherever it is; its rows in steps in flight are stale from now on. False if it is not known.
+  @discardableResult
+  public mutating func cancel(_ id: RequestID) -> Bool {
+    switch places[id] {
+    case nil: return false
+    case .waiting(let priority):
+      let index = waitingIndex(priority: priority, id: id)
+      precondition(index < waiting.count && waiting[index].request.id == id, "request \(id) does not wait")
+      waiting.remove(at: index)
+      places[id] = nil
+    case .admitted(let slot):
+      release(slot)
+      order.removeAll { $0 == slot }
+    }
+    return true
+  }
+
+  /// Takes an admitted request's blocks away and lets it wait; it will compute its tokens so far again, and goes on
+  /// exactly where it was. Tokens still on the device are dropped and drawn again. False if it is not admitted.
+  @discardableResult
+  public mutating func preempt(_ id: RequestID) -> Bool {
+    guard case .admitted(let slot) = places[id], let sequence = sequences[slot] else { return false }
+    let known = sequence.tokenCount - sequence.unknownCount
+    release(slot)
+    order.removeAll { $0 == slot }
+    insert(Waiting(request: sequence.request, tokenCount: known, scoredEnd: sequence.deliveredEnd))
+    return true
+  }
+
+  /// Proposes tokens to follow the request's last one: its next chunk computes and scores them too, and `complete` keeps
+  /// as many as were right. Fewer are used when the step or the request has less room. Ignored unless it decodes and its
+  /// last token is known.
+  public mutating func propose(_ id: RequestID, draftCount: Int) {
+    precondition(draftCount >= 0, "\(draftCount) drafts")
+    guard case .admitted(let slot) = places[id], let sequence = sequences[slot] else { return }
+    guard sequence.expected == nil, sequence.computed == sequence.tokenCount - 1 else { return }
+    // One token follows the last draft that is right.
+    let room = sequence.request.maximumTokens - sequence.generatedCount - 1
+    sequences[slot]?.draftCount = max(0, min(draftCount, room))
+  }
+
+  /// Whether the chunk's request is still admitted as it was when the chunk was scheduled.
+  public func isCurrent(_ chunk: Step.Chunk) -> Bool { sequences[chunk.slot]?.admission == chunk.admission }
+
+  private mutating func insert(_ request: Waiting) {
+    let index = waitingIndex(priority: request.request.priority, id: request.request.id)
+    waiting.insert(request, at: index)
+    places[request.request.id] = .waiting(priority: request.request.priority)
+  }
+
+  /// Where the request stands or would stand among those that wait.
+  private func waitingIndex(priority: Int, id: RequestID) -> Int {
+    var low = 0
+    var high = waiting.count
+    while low < high {
+      let middle = (low + high) / 2
+      let other = waiting[middle].request
+      let isBefore = other.priority > priority || (other.priority == priority && other.id < id)
+      if isBefore { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// Ends an admission; the caller takes the slot out of `order`.
+  ///
+  /// Its blocks may be given away at once even if a step in flight still writes them: the executor runs steps in order,
+  /// so whoever gets a block writes it later.
+  mutating func release(_ slot: Int) {
+    guard let sequence = sequences[slot] else { return }
+    places[sequence.request.id] = nil
+    cache.close(slot)
+    sequences[slot] = nil
+    freeSlots.append(slot)
+  }
+}
