@@ -1,0 +1,67 @@
+import NeedletailGraph
+
+/// One rewriting of a graph, with a name to print.
+///
+///     let dropScales = Pass("dropScales") { graph, _ in
+///       for node in graph.nodes where node.op == .scale(1, offset: 0) {
+///         graph.replaceUses(of: node.results[0], with: node.inputs[0])
+///       }
+///     }
+///
+/// A pass keeps what the graph computes and leaves a graph that verifies. Nodes it no longer needs may stay: they are
+/// swept after every pass.
+public struct Pass: Sendable {
+  /// Its name in reports: "mergeProjections".
+  public let name: String
+  private let body: @Sendable (inout Graph, PassContext) throws(GraphError) -> Void
+
+  /// A pass of a name and a function that rewrites a graph.
+  public init(_ name: String, _ body: @escaping @Sendable (inout Graph, PassContext) throws(GraphError) -> Void) {
+    self.name = name
+    self.body = body
+  }
+
+  /// Rewrites the graph, sweeps what nothing uses any more (a dead node would count as a user in the next pass), numbers
+  /// the values anew and verifies. Errors name the pass.
+  public func run(_ graph: inout Graph, _ context: PassContext) throws(GraphError) {
+    do throws(GraphError) {
+      try body(&graph, context)
+      graph.removeUnused()
+      graph.renumber()
+      try graph.verify()
+    } catch { throw GraphError("pass \(name): \(error.description)") }
+  }
+}
+
+/// What passes know about the device and the checkpoint.
+public struct PassContext: Sendable {
+  /// How values are stored.
+  public var precision: PrecisionPolicy
+  /// What the device's catalog has kernels for.
+  public var fusions: Set<Fusion>
+  /// How the checkpoint stores a tensor, by its name.
+  public var storedType: @Sendable (String) -> DType
+
+  /// A context. Without `storedType`, the checkpoint is taken to be float32.
+  public init(
+    precision: PrecisionPolicy, fusions: Set<Fusion> = Set(Fusion.allCases),
+    storedType: @escaping @Sendable (String) -> DType = { _ in .float32 }
+  ) {
+    self.precision = precision
+    self.fusions = fusions
+    self.storedType = storedType
+  }
+}
+
+/// Several operations that a device may have one kernel for.
+public enum Fusion: String, Hashable, Sendable, Codable, CaseIterable {
+  /// Products of the same rows by several matrices, as one product.
+  case mergedLinear
+  /// activation(gate) * up, both parts of one product.
+  case gatedActivation
+  /// Rotation of queries and keys while keys and values are written to the cache, from one merged product if there is
+  /// one. Without it queries and keys are rotated first.
+  case ropeCacheWrite
+  /// x + delta and the norm of the sum.
+  case addNorm
+}

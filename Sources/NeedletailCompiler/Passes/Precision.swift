@@ -1,0 +1,53 @@
+import NeedletailGraph
+
+extension Pass {
+  /// Replaces `.real` by storage types, as the context's policy says. A value is stored in the operands' type if nothing
+  /// but matrix products reads it (a norm's result), in the stream's if anything else does (the residual stream): kernels
+  /// convert what they load and store, so no casts are needed between the two. Queries, keys and values keep the stream's
+  /// type up to the cache write, which rounds them once, after rotation.
+  public static let precision = Pass("precision") { graph, context throws(GraphError) in
+    let policy = context.precision
+    let operands = graph.valuesOnlyProductsRead()
+    let uses = graph.uses()
+    let wasReal = graph.outputs.map { graph[$0.value].dtype == .real }
+    for node in graph.nodes {
+      for result in node.results where graph[result].dtype == .real {
+        switch node.op {
+        case .weight(let weight): graph[result].dtype = policy.storage(of: weight, in: context.storedType)
+        case .input: graph[result].dtype = policy.stream
+        case .ropeTable: graph[result].dtype = .float32
+        case .slice, .reshape: graph[result].dtype = graph[node.inputs[0]].dtype
+        default:
+          let isOutput = uses[result]?.last == graph.nodes.count
+          graph[result].dtype = isOutput ? policy.logits : operands.contains(result) ? policy.dtype : policy.stream
+        }
+      }
+    }
+    // An output that is a view of something stored otherwise.
+    for index in graph.outputs.indices where wasReal[index] {
+      let value = graph.outputs[index].value
+      guard graph[value].dtype != policy.logits else { continue }
+      let converted = graph.newValue(TensorType(policy.logits, graph[value].shape))
+      graph.nodes.append(Graph.Node(.cast(policy.logits), [value], [converted], scope: graph.outputs[index].name))
+      graph.outputs[index].value = converted
+    }
+  }
+}
+
+extension Graph {
+  /// Values that are read by matrix products only, as what they multiply, also through views and gathers.
+  fileprivate func valuesOnlyProductsRead() -> Set<Value> {
+    var others: Set<Value> = Set(outputs.map(\.value))
+    var used: Set<Value> = []
+    for node in nodes.reversed() {
+      used.formUnion(node.inputs)
+      switch node.op {
+      case .linear: others.formUnion(node.inputs.dropFirst())
+      case .slice, .reshape, .scoredRows:
+        if others.contains(node.results[0]) { others.insert(node.inputs[0]) }
+      default: others.formUnion(node.inputs)
+      }
+    }
+    return used.subtracting(others)
+  }
+}

@@ -1,0 +1,31 @@
+import NeedletailGraph
+
+/// From a model's mathematics to the operations a device has kernels for.
+public enum Pipeline {
+  /// The passes, in order. A quantize pass (weights and activations of chosen products) and a shard pass (a rank's part
+  /// of every weight, and the sums between ranks) stand after `precision`: both see whole, single projections.
+  public static let passes: [Pass] = [
+    .removeUnused,  // what the model recorded and nobody reads would count as a user below
+    .keepScoredRows,  // first, while every operation is the model's: the last layer and the head run for few rows
+    .precision,  // storage types, by who reads a value; merging asks whether weights are stored alike
+    .mergeProjections,  // q, k, v become one product; so do gate and up; puts them in the order the next two want
+    .fuseGatedActivation,  // activation(gate) * up of one product
+    .fuseRopeCacheWrite,  // rotation and the write to the cache; attention reads the cache from here on
+    .fuseResidualNorm,  // x + f(x) and the norm of it; the last layer's too, since rows were chosen before
+  ]
+
+  /// Runs the passes. `inspect` is given the graph as recorded and after each pass, with the name to print.
+  public static func run(
+    _ graph: Graph, _ context: PassContext, passes: [Pass] = Pipeline.passes,
+    inspect: (_ name: String, _ graph: Graph) throws -> Void = { _, _ in }
+  ) throws -> Graph {
+    var graph = graph
+    try graph.verify()
+    try inspect("model", graph)
+    for pass in passes {
+      try pass.run(&graph, context)
+      try inspect(pass.name, graph)
+    }
+    return graph
+  }
+}
