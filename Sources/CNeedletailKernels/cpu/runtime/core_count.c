@@ -1,0 +1,14 @@
+// The cores this process may run on: those of its affinity mask where the system has one.
+#define _GNU_SOURCE
+#include "../../include/cpu.h"
+#include <sched.h>
+#include <unistd.h>
+
+int nt_cpu_core_count(void) {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+#endif
+  long count = sysconf(_SC_NPROCESSORS_ONLN);
+  return count > 0 ? (int)count : 1;
+}

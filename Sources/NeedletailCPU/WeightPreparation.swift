@@ -1,0 +1,160 @@
+import CNeedletailKernels
+import Dispatch
+import NeedletailGraph
+import NeedletailKernels
+import Synchronization
+
+extension CPUDevice {
+  /// Prepares weights and allocates memory.
+  public func load(
+    _ plan: Plan, weights source: any WeightSource, blockCount: Int, progress: (@Sendable (Double) -> Void)?
+  ) throws -> any LoadedPlan {
+    guard plan.target == catalog.target else {
+      throw CPUError("the plan is for \(plan.target.device) \(plan.target.architecture), not for \(summary)")
+    }
+    let buffers = try plan.weights.map { try CPUBuffer(byteCount: $0.byteCount, for: $0.weight.description) }
+    let pieces = plan.weights.indices.flatMap { WeightPiece.pieces(of: plan.weights[$0], index: $0) }
+    let work = WeightWork(pieces: pieces, targets: buffers.map(\.start), source: source, progress: progress)
+    DispatchQueue.concurrentPerform(iterations: threads) { _ in work.run() }
+    if let error = work.firstError.withLock({ $0 }) { throw error }
+    return try CPUPlan(plan, weights: buffers, blockCount: blockCount, device: self)
+  }
+}
+
+/// Some rows of one part of a weight: what one thread prepares at a time.
+private struct WeightPiece {
+  let weight: Int
+  let part: Weight.Part
+  /// Rows of the part.
+  let rows: Range<Int>
+  /// The first of them in the weight.
+  let target: Int
+  let planned: PlannedWeight
+
+  /// Pieces of about a megabyte, so that threads finish together; whole panels where they can be.
+  static func pieces(of planned: PlannedWeight, index: Int) -> [WeightPiece] {
+    var pieces: [WeightPiece] = []
+    var target = 0
+    for part in planned.weight.parts {
+      let shape = part.resultShape
+      let rowBytes = max(1, shape.dropFirst().reduce(planned.dtype.byteCount, *))
+      let panel = Int(NT_PANEL)
+      let count = max(panel, (1 << 20) / rowBytes / panel * panel)
+      // A part that starts inside a panel first fills that panel.
+      var first = 0
+      while first < shape[0] {
+        let misfit = (target + first) % panel
+        let end = min(shape[0], first + count - misfit)
+        pieces.append(
+          WeightPiece(weight: index, part: part, rows: first..<end, target: target + first, planned: planned))
+        first = end
+      }
+      target += shape[0]
+    }
+    return pieces
+  }
+}
+
+/// The queue of pieces that threads take from.
+private final class WeightWork: @unchecked Sendable {
+  let firstError = Mutex<(any Error)?>(nil)
+  private let pieces: [WeightPiece]
+  private let targets: [UnsafeMutableRawPointer]
+  private let source: any WeightSource
+  private let progress: (@Sendable (Double) -> Void)?
+  private let next = Atomic<Int>(0)
+
+  init(
+    pieces: [WeightPiece], targets: [UnsafeMutableRawPointer], source: any WeightSource,
+    progress: (@Sendable (Double) -> Void)?
+  ) {
+    self.pieces = pieces
+    self.targets = targets
+    self.source = source
+    self.progress = progress
+  }
+
+  func run() {
+    while firstError.withLock({ $0 == nil }) {
+      let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+      guard index < pieces.count else { return }
+      do { try prepare(pieces[index]) } catch {
+        firstError.withLock { if $0 == nil { $0 = error } }
+      }
+      if index % 16 == 15 || index == pieces.count - 1 { progress?(Double(index + 1) / Double(pieces.count)) }
+    }
+  }
+
+  private func prepare(_ piece: WeightPiece) throws {
+    let (part, shape) = (piece.part, piece.planned.weight.shape)
+    let target = targets[piece.weight]
+    let columns = part.columns ?? 0..<(shape.count > 1 ? shape[1] : 1)
+    let firstRow = (part.rows?.lowerBound ?? 0) + piece.rows.lowerBound
+    if part.transposed {
+      try source.withRows(of: part, first: 0, count: part.shape[0]) { bytes, dtype in
+        var copy = transposedRows(
+          bytes, dtype, rows: firstRow..<firstRow + piece.rows.count, columns: columns, stride: part.shape[1])
+        store(&copy, dtype: .float32, stride: columns.count, piece: piece, shape: shape, target: target)
+      }
+      return
+    }
+    try source.withRows(of: part, first: firstRow, count: piece.rows.count) { bytes, dtype in
+      let stride = part.shape.dropFirst().reduce(1, *)
+      store(
+        bytes + columns.lowerBound * dtype.byteCount, dtype: dtype, stride: stride, piece: piece, shape: shape,
+        target: target)
+    }
+  }
+
+  private func store(
+    _ rows: UnsafeRawPointer, dtype: DType, stride: Int, piece: WeightPiece, shape: [Int],
+    target: UnsafeMutableRawPointer
+  ) {
+    let planned = piece.planned
+    if planned.layout == .panels {
+      nt_cpu_pack_weights(
+        target, rows, Int64(piece.target), Int64(piece.rows.count), Int64(shape[0]), Int64(shape[1]), Int64(stride),
+        dtype.rawValue, planned.dtype.rawValue)
+      return
+    }
+    let width = shape.dropFirst().reduce(1, *)
+    var arguments = nt_unary_arguments()
+    arguments.x = rows
+    arguments.out = target + piece.target * width * planned.dtype.byteCount
+    arguments.rows = Int64(piece.rows.count)
+    arguments.x_stride = Int64(stride)
+    arguments.out_stride = Int64(width)
+    arguments.width = Int32(width)
+    arguments.scale = 1
+    arguments.x_dtype = dtype.rawValue
+    arguments.out_dtype = planned.dtype.rawValue
+    var task = nt_task()
+    task.workers = 1
+    nt_cpu_find_kernel("unary", NT_ISA_PLAIN)?(&arguments, &task)
+  }
+
+  // Weights stored [input, output] are few and small (GPT-2): read as float32, element by element.
+  private func transposedRows(
+    _ bytes: UnsafeRawPointer, _ dtype: DType, rows: Range<Int>, columns: Range<Int>, stride: Int
+  ) -> [Float] {
+    var result: [Float] = []
+    result.reserveCapacity(rows.count * columns.count)
+    for row in rows {
+      for column in columns { result.append(dtype.load(bytes, index: column * stride + row)) }
+    }
+    return result
+  }
+}
+
+extension DType {
+  /// An element of one of the float types as float32.
+  fileprivate func load(_ bytes: UnsafeRawPointer, index: Int) -> Float {
+    switch self {
+    case .float32: bytes.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
+    case .bfloat16:
+      Float(bitPattern: UInt32(bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)) << 16)
+    case .float16: Float(Float16(bitPattern: bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)))
+    default: preconditionFailure("weights of type \(name)")
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import CNeedletailKernels
+import NeedletailGraph
+
+/// The kernels of the CPU device: C functions over the argument structs, in variants by instruction set.
+public struct CPUCatalog: KernelCatalog {
+  /// The instruction set whose kernels run.
+  public let instructionSet: InstructionSet
+
+  /// A catalog for an instruction set.
+  public init(_ instructionSet: InstructionSet = .best) { self.instructionSet = instructionSet }
+
+  /// "cpu", and the instruction set.
+  public var target: Target { Target(device: "cpu", architecture: instructionSet.name) }
+
+  /// Matrices that products read lie in panels, for the embedding too if it shares one; all else as in the checkpoint.
+  public func layout(of weight: Weight, dtype: DType, readBy ops: [Op]) -> WeightLayout {
+    weight.shape.count == 2 && ops.contains(.linear) ? .panels : .rowMajor
+  }
+
+  /// Bytes of a weight in a layout, padding included.
+  public func byteCount(of weight: Weight, dtype: DType, layout: WeightLayout) -> Int {
+    let shape = weight.shape
+    switch layout {
+    case .rowMajor: return shape.reduce(dtype.byteCount, *)
+    case .panels: return Int(nt_cpu_packed_bytes(Int64(shape[0]), Int64(shape[1]), dtype.rawValue))
+    }
+  }
+
+  /// The launches that compute a node.
+  public func launches(for node: LoweredNode) throws(CatalogError) -> [Launch] {
+    switch node.op {
+    case .input, .weight, .reshape: []
+    case .embed(let scale): [try embed(node, scale: scale)]
+    case .linear: [try matmulChecked(node)]
+    case .binary(let operation): [binary(node, operation)]
+    case .activation(let activation): [unary(node, Unary(activation: activation))]
+    case .scale(let factor, let offset): [unary(node, Unary(scale: factor, offset: offset))]
+    case .softcap(let cap): [unary(node, Unary(softcap: cap))]
+    case .cast: [unary(node, Unary())]
+    case .slice(let start, _): [unary(node, Unary(start: start))]
+    case .norm(let norm): [self.norm(node, norm, adds: false)]
+    case .addNorm(let norm): [self.norm(node, norm, adds: true)]
+    case .ropeTable(let spec): [ropeTable(node, spec)]
+    case .rope(let interleaved): [try rope(node, interleaved: interleaved)]
+    case .attention(let attention): try self.attention(node, attention)
+    case .scoredRows: [scoredRows(node)]
+    case .gatedActivation(let activation): [gatedActivation(node, activation)]
+    case .ropeCacheWrite(let write): [try ropeCacheWrite(node, write)]
+    case .pagedAttention(let attention, _, _):
+      [
+        try pagedAttention(
+          node, attention, q: node.inputs[0], sinks: node.inputs.count > 2 ? node.inputs[2] : nil)
+      ]
+    }
+  }
+
+  private func matmulChecked(_ node: LoweredNode) throws(CatalogError) -> Launch {
+    guard node.inputs[1].weight?.layout == .panels else {
+      throw CatalogError("the CPU multiplies with weights only, not with computed values")
+    }
+    return matmul(node)
+  }
+}
+
+/// An instruction set that the CPU's kernels are written for.
+public enum InstructionSet: String, Hashable, Sendable, CaseIterable {
+  /// Portable C.
+  case plain
+  /// 64-bit ARM.
+  case neon
+  /// AVX2, FMA, F16C.
+  case avx2
+  /// AVX-512 F, BW, DQ, VL, VNNI.
+  case avx512
+  /// And its bfloat16 products.
+  case avx512bf16
+
+  /// Its number in C.
+  public var isa: nt_isa {
+    switch self {
+    case .plain: NT_ISA_PLAIN
+    case .neon: NT_ISA_NEON
+    case .avx2: NT_ISA_AVX2
+    case .avx512: NT_ISA_AVX512
+    case .avx512bf16: NT_ISA_AVX512BF16
+    }
+  }
+
+  /// The name, as in NEEDLETAIL_CPU.
+  public var name: String { rawValue }
+  /// Whether this machine runs it.
+  public var isAvailable: Bool { nt_cpu_has_isa(isa) != 0 }
+  /// The widest one of this machine.
+  public static var best: InstructionSet {
+    allCases.last { $0.isAvailable } ?? .plain
+  }
+}

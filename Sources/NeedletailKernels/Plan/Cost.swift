@@ -1,0 +1,138 @@
+import NeedletailGraph
+
+/// What a launch must at least read, write and compute: the floor its time is compared with.
+public struct Cost: Hashable, Sendable, Codable {
+  /// Bytes of weights, read once whatever the step's size.
+  public var weightBytes = 0
+  /// Bytes of weights read for each row only (an embedding's rows).
+  public var gatheredBytes = Linear()
+  /// Bytes of activations read and written.
+  public var activationBytes = Linear()
+  /// Multiplications and additions.
+  public var operations = Linear()
+  /// What attention adds, which depends on the lengths of the sequences.
+  public var attention: AttentionCost?
+
+  /// No cost.
+  public init(weightBytes: Int = 0) { self.weightBytes = weightBytes }
+
+  /// A multiple of each of the step's counts.
+  public struct Linear: Hashable, Sendable, Codable {
+    /// Independent of the step.
+    public var constant = 0
+    /// For each token.
+    public var perToken = 0
+    /// For each sequence.
+    public var perSequence = 0
+    /// For each row whose logits are needed.
+    public var perScoredRow = 0
+
+    /// Zero.
+    public init() {}
+
+    /// Adds a multiple of a dimension.
+    public mutating func add(_ dim: Dim, times factor: Int = 1) {
+      switch dim.unit {
+      case .one: constant += dim.count * factor
+      case .tokens: perToken += dim.count * factor
+      case .sequences: perSequence += dim.count * factor
+      case .scoredRows: perScoredRow += dim.count * factor
+      }
+    }
+
+    /// Its value in a step.
+    public func value(in counts: StepCounts) -> Int {
+      constant + perToken * counts.tokens + perSequence * counts.sequences + perScoredRow * counts.scoredRows
+    }
+  }
+
+  /// Attention over a cache.
+  public struct AttentionCost: Hashable, Sendable, Codable {
+    /// Operations for each pair of query and visible key, all heads together.
+    public var operationsPerPair: Int
+    /// Bytes of each cached token, keys and values of all heads.
+    public var bytesPerCachedToken: Int
+    /// Positions a query sees; nil: all.
+    public var window: Int?
+  }
+}
+
+/// A step's size, for which costs are evaluated.
+public struct StepProfile: Hashable, Sendable {
+  /// The share of one sequence in a step.
+  public struct Sequence: Hashable, Sendable {
+    /// Its tokens in this step.
+    public var queries: Int
+    /// Its tokens so far, those of this step included.
+    public var context: Int
+    /// Rows of it whose logits are needed.
+    public var scoredRows: Int
+
+    /// A sequence's share.
+    public init(queries: Int, context: Int, scoredRows: Int = 1) {
+      self.queries = queries
+      self.context = context
+      self.scoredRows = scoredRows
+    }
+  }
+
+  /// The sequences of the step.
+  public var sequences: [Sequence]
+
+  /// A step of these sequences.
+  public init(_ sequences: [Sequence]) { self.sequences = sequences }
+
+  /// A decode step of `batch` sequences that have `context` tokens each.
+  public static func decode(batch: Int, context: Int) -> StepProfile {
+    StepProfile(Array(repeating: Sequence(queries: 1, context: context), count: batch))
+  }
+
+  /// The step's counts.
+  public var counts: StepCounts {
+    StepCounts(
+      tokens: sequences.reduce(0) { $0 + $1.queries }, sequences: sequences.count,
+      scoredRows: sequences.reduce(0) { $0 + $1.scoredRows })
+  }
+}
+
+extension Cost {
+  /// Bytes and operations of one launch in one step.
+  public struct Evaluated: Hashable, Sendable {
+    /// Bytes of weights.
+    public var weightBytes = 0
+    /// Bytes of the cache.
+    public var cacheBytes = 0
+    /// Bytes of activations.
+    public var activationBytes = 0
+    /// Multiplications and additions.
+    public var operations = 0
+    /// All bytes.
+    public var bytes: Int { weightBytes + cacheBytes + activationBytes }
+
+    /// The sum of two.
+    public static func + (a: Evaluated, b: Evaluated) -> Evaluated {
+      Evaluated(
+        weightBytes: a.weightBytes + b.weightBytes, cacheBytes: a.cacheBytes + b.cacheBytes,
+        activationBytes: a.activationBytes + b.activationBytes, operations: a.operations + b.operations)
+    }
+  }
+
+  /// What the launch reads, writes and computes in a step.
+  public func evaluated(for profile: StepProfile) -> Evaluated {
+    let counts = profile.counts
+    var result = Evaluated()
+    result.weightBytes = weightBytes + gatheredBytes.value(in: counts)
+    result.activationBytes = activationBytes.value(in: counts)
+    result.operations = operations.value(in: counts)
+    guard let attention else { return result }
+    for sequence in profile.sequences {
+      var pairs = 0
+      let first = sequence.context - sequence.queries
+      for query in first..<sequence.context { pairs += min(query + 1, attention.window ?? .max) }
+      let seen = min(sequence.context, (attention.window ?? .max / 2) + sequence.queries - 1)
+      result.operations += pairs * attention.operationsPerPair
+      result.cacheBytes += seen * attention.bytesPerCachedToken
+    }
+    return result
+  }
+}
