@@ -15,7 +15,7 @@ import NeedletailGraph
 ///     key         = mix64(tensorKey + (i >> 32) * 0x9E3779B97F4A7C15)            // one for each 2^32 elements
 ///     x           = low32(i) + low32(key)
 ///     x ^= x >> 16; x *= 0x21F0AAAD; x ^= x >> 15; x += high32(key); x *= 0x735A2D97; x ^= x >> 15
-///     magnitude   = float32((x >> 9) + 16) * scale                               // scale = float32(0x1.1EB820p-28)
+///     magnitude   = float32((x >> 9) + 16) * scale                               // scale = 0x1.1EB82Ep-28
 ///     value       = x & 1 ? -magnitude : magnitude
 ///
 /// and bfloat16 and float16 are the value rounded to nearest, ties to even. `mix64` is the finalizer of SplitMix64, the
@@ -32,7 +32,7 @@ public struct DummyWeights: Sendable {
   public static let dtypes: Set<DType> = [.float32, .bfloat16, .float16]
 
   /// 0.035 / (2^23 + 15), rounded down to a float so that no magnitude exceeds 0.035.
-  static let scale = Float(0.035 / 8_388_623).nextDown
+  static let scale: Float = 0x1.1EB82Ep-28
 
   /// Writes elements `start..<start + count` of a tensor, where `count` is what the buffer has room for.
   ///
@@ -117,7 +117,14 @@ public struct DummyWeights: Sendable {
   private static func fillFloat16(_ out: UnsafeMutablePointer<UInt16>, _ count: Int, _ counter: UInt32, _ high: UInt32)
   {
     for index in 0..<count {
-      out[index] = FloatBits.float16(value(counter &+ UInt32(truncatingIfNeeded: index), high))
+      let number = value(counter &+ UInt32(truncatingIfNeeded: index), high)
+      let bits = number.bitPattern
+      // FloatBits.float16 without its cases for infinities and NaN, which cost half of the speed.
+      let magnitude = bits & 0x7FFF_FFFF
+      let normal = (magnitude &- (112 << 23) &+ 0xFFF &+ (magnitude >> 13 & 1)) >> 13
+      let subnormal = (Float(bitPattern: magnitude) + 0.5).bitPattern &- (0.5 as Float).bitPattern
+      let isSmall = UInt32(bitPattern: Int32(bitPattern: magnitude &- (113 << 23)) >> 31)
+      out[index] = UInt16(truncatingIfNeeded: normal ^ (normal ^ subnormal) & isSmall | bits >> 16 & 0x8000)
     }
   }
 }
