@@ -67,8 +67,8 @@ struct PipelineTests {
   }
 }
 
-/// What the pipeline makes of `llama`: seven products a layer become four, the rest of it five operations, and rows that are
-/// not wanted are dropped after the last attention.
+/// What the pipeline makes of `llama`: seven products a layer become four, the rest of it five operations, and rows
+/// that are not wanted are dropped after the last attention.
 private let compiled = """
   %0 = input() {name=tokenIDs} : int32[tokens]
   %1 = input() {name=positions} : int32[tokens]

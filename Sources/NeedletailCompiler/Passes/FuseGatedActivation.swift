@@ -1,7 +1,8 @@
 import NeedletailGraph
 
 extension Pass {
-  /// activation(gate) * up, where gate and up are neighbouring halves of one product, becomes one operation on the product.
+  /// activation(gate) * up, where gate and up are neighbouring halves of one product, becomes one operation on the
+  /// product.
   public static let fuseGatedActivation = Pass("fuseGatedActivation") { graph, context throws(GraphError) in
     guard context.fusions.contains(.gatedActivation) else { return }
     let flow = Dataflow(graph)

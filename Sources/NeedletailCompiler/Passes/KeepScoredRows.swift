@@ -1,9 +1,9 @@
 import NeedletailGraph
 
 extension Pass {
-  /// Computes only the rows whose logits are wanted, from the last values that other tokens need (attention's output and
-  /// the residual stream of the last layer): rows are gathered there instead of at the end. Operations on rows give a
-  /// row the same bits whatever the other rows are, so no result changes.
+  /// Computes only the rows whose logits are wanted, from the last values that other tokens need (attention's output
+  /// and the residual stream of the last layer): rows are gathered there instead of at the end. Operations on rows
+  /// give a row the same bits whatever the other rows are, so no result changes.
   ///
   /// The output "logits" becomes [scored rows, vocabulary]; other outputs keep all their rows.
   public static let keepScoredRows = Pass("keepScoredRows") { graph, _ throws(GraphError) in

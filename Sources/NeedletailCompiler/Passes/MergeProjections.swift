@@ -1,9 +1,10 @@
 import NeedletailGraph
 
 extension Pass {
-  /// Products of the same rows by several weights (q, k, v; gate, up) become one product by the merged weight, and slices
-  /// of it. Merged are those whose results meet in one node: in a block where attention and MLP read the same norm,
-  /// q, k, v become one product and gate, up another. Their order is that of attention's operands, gate before up.
+  /// Products of the same rows by several weights (q, k, v; gate, up) become one product by the merged weight, and
+  /// slices of it. Merged are those whose results meet in one node: in a block where attention and MLP read the same
+  /// norm, q, k, v become one product and gate, up another. Their order is that of attention's operands, gate before
+  /// up.
   ///
   /// Only weights that are stored alike, that nothing else uses, and that are divided over ranks alike are merged, all
   /// with a bias or all without.
@@ -124,7 +125,8 @@ extension Graph {
   }
 }
 
-/// The part of the model that all scopes are in: "layers.0.mlp" for "layers.0.mlp.gate_proj" and "layers.0.mlp.up_proj".
+/// The part of the model that all scopes are in: "layers.0.mlp" for "layers.0.mlp.gate_proj" and
+/// "layers.0.mlp.up_proj".
 private func commonPrefix(_ scopes: [String]) -> String {
   var common = scopes[0].split(separator: ".")[...]
   for scope in scopes.dropFirst() {

@@ -1,10 +1,10 @@
 import NeedletailGraph
 
 extension Pass {
-  /// Replaces `.real` by storage types, as the context's policy says. A value is stored in the operands' type if nothing
-  /// but matrix products reads it (a norm's result), in the stream's if anything else does (the residual stream): kernels
-  /// convert what they load and store, so no casts are needed between the two. Queries, keys and values keep the stream's
-  /// type up to the cache write, which rounds them once, after rotation.
+  /// Replaces `.real` by storage types, as the context's policy says. A value is stored in the operands' type if
+  /// nothing but matrix products reads it (a norm's result), in the stream's if anything else does (the residual
+  /// stream): kernels convert what they load and store, so no casts are needed between the two. Queries, keys and
+  /// values keep the stream's type up to the cache write, which rounds them once, after rotation.
   public static let precision = Pass("precision") { graph, context throws(GraphError) in
     let policy = context.precision
     let operands = graph.valuesOnlyProductsRead()
