@@ -1,0 +1,5 @@
+#if defined(__x86_64__)
+#include "../common/isa_avx2.h"
+#include "attention_body.h"
+#include "../common/isa_end.h"
+#endif

@@ -1,0 +1,3 @@
+#include "../common/isa_plain.h"
+#include "attention_body.h"
+#include "../common/isa_end.h"

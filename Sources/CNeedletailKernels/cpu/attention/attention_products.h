@@ -1,0 +1,78 @@
+// The two matrix products of attention over one tile, on a few rows at a time in registers.
+//
+// A row's sums run over the head's elements (scores) or the tile's positions (values) in ascending order, one multiply-add
+// each, whatever the number of rows: a query has the same bits alone and among others.
+#ifndef NEEDLETAIL_ATTENTION_PRODUCTS_H
+#define NEEDLETAIL_ATTENTION_PRODUCTS_H
+#include "../../include/attention.h"
+#include "../common/vector.h"
+
+// Rows and vectors of columns held in registers: as many as the machine's registers take.
+#define ATTENTION_ROWS 6
+#if defined(NT_AVX512) || defined(NT_NEON)
+#define ATTENTION_COLUMNS 4
+#else
+#define ATTENTION_COLUMNS 2
+#endif
+#define ATTENTION_UNROLL _Pragma("clang loop unroll(full)")
+
+// out[r][c] = sum over i < depth of left[r * left_stride + i] * right[i * right_stride + c], for rows x columns vectors.
+// Accumulated onto alpha[r] * out[r][c] where alpha is not null.
+NT_INLINE void attention_product_tile(
+  const int rows, const int columns, float *out, nt_i64 out_stride, const float *left, nt_i64 left_stride,
+  const float *right, nt_i64 right_stride, nt_i64 depth, const float *alpha) {
+  nt_vec sums[ATTENTION_ROWS][ATTENTION_COLUMNS];
+  ATTENTION_UNROLL for (int r = 0; r < rows; r++)
+    ATTENTION_UNROLL for (int c = 0; c < columns; c++) sums[r][c] = (nt_vec){};
+  for (nt_i64 i = 0; i < depth; i++) {
+    nt_vec b[ATTENTION_COLUMNS];
+    ATTENTION_UNROLL for (int c = 0; c < columns; c++) b[c] = nt_load(right + i * right_stride + c * NT_LANES);
+    ATTENTION_UNROLL for (int r = 0; r < rows; r++) {
+      nt_vec x = nt_splat(left[r * left_stride + i]);
+      ATTENTION_UNROLL for (int c = 0; c < columns; c++) sums[r][c] = nt_fma(x, b[c], sums[r][c]);
+    }
+  }
+  ATTENTION_UNROLL for (int r = 0; r < rows; r++)
+    ATTENTION_UNROLL for (int c = 0; c < columns; c++) {
+      float *to = out + r * out_stride + c * NT_LANES;
+      nt_store(to, alpha ? nt_fma(nt_load(to), nt_splat(alpha[r]), sums[r][c]) : sums[r][c]);
+    }
+}
+
+NT_INLINE void attention_product_rows(
+  const int rows, float *out, nt_i64 out_stride, const float *left, nt_i64 left_stride, const float *right,
+  nt_i64 right_stride, nt_i64 width, nt_i64 depth, const float *alpha) {
+  nt_i64 c = 0;
+  for (; c + ATTENTION_COLUMNS * NT_LANES <= width; c += ATTENTION_COLUMNS * NT_LANES)
+    attention_product_tile(
+      rows, ATTENTION_COLUMNS, out + c, out_stride, left, left_stride, right + c, right_stride, depth, alpha);
+  for (; c < width; c += NT_LANES)
+    attention_product_tile(rows, 1, out + c, out_stride, left, left_stride, right + c, right_stride, depth, alpha);
+}
+
+// The product for any number of rows; width is a multiple of NT_LANES.
+static void attention_product(
+  nt_i64 rows, float *out, nt_i64 out_stride, const float *left, nt_i64 left_stride, const float *right,
+  nt_i64 right_stride, nt_i64 width, nt_i64 depth, const float *alpha) {
+#define ATTENTION_CASE(count) \
+  attention_product_rows( \
+    count, out + r * out_stride, out_stride, left + r * left_stride, left_stride, right, right_stride, width, depth, \
+    alpha ? alpha + r : 0)
+  nt_i64 r = 0;
+  // Seven to eight rows as four and the rest, so that no pass is left with one row only.
+  for (; rows - r >= ATTENTION_ROWS; r += rows - r == 7 || rows - r == 8 ? 4 : ATTENTION_ROWS) {
+    if (rows - r == 7 || rows - r == 8) ATTENTION_CASE(4);
+    else ATTENTION_CASE(ATTENTION_ROWS);
+  }
+  switch (rows - r) {
+    case 1: ATTENTION_CASE(1); break;
+    case 2: ATTENTION_CASE(2); break;
+    case 3: ATTENTION_CASE(3); break;
+    case 4: ATTENTION_CASE(4); break;
+    case 5: ATTENTION_CASE(5); break;
+    default: break;
+  }
+#undef ATTENTION_CASE
+}
+
+#endif

@@ -1,0 +1,108 @@
+// One tile of NT_ATTENTION_TILE positions of the paged cache as float32: keys transposed, values as they are.
+#ifndef NEEDLETAIL_ATTENTION_TILE_H
+#define NEEDLETAIL_ATTENTION_TILE_H
+#include "../../include/attention.h"
+#include "../common/rows.h"
+#include "../common/transpose.h"
+
+// Where the tile's positions lie in the cache, in elements; negative: not wanted, taken as zeros.
+typedef struct {
+  nt_i64 keys[NT_ATTENTION_TILE];
+  nt_i64 values[NT_ATTENTION_TILE];
+} attention_places;
+
+// Positions [first, end) of the tile that starts at `start`, of one sequence and kv head.
+NT_INLINE void attention_find(
+  attention_places *places, const nt_attention_arguments *a, nt_i64 sequence, nt_i64 kv_head, nt_i64 start,
+  nt_i64 first, nt_i64 end) {
+  const nt_i32 *table = a->block_tables + sequence * a->block_table_stride;
+  nt_i64 size = a->block_size, elements = size * (a->head_dim + a->value_dim);
+  nt_i64 block = start / size, offset = start % size;
+  for (nt_i64 i = 0; i < NT_ATTENTION_TILE; i++) {
+    int wanted = start + i >= first && start + i < end;
+    nt_i64 base = wanted ? ((nt_i64)table[block] * a->kv_heads + kv_head) * elements : 0;
+    places->keys[i] = wanted ? base + offset * a->head_dim : -1;
+    places->values[i] = wanted ? base + size * a->head_dim + offset * a->value_dim : -1;
+    offset += 1;
+    if (offset == size) {
+      offset = 0;
+      block += 1;
+    }
+  }
+}
+
+// keys[d * NT_ATTENTION_TILE + i] = element d of position i.
+NT_INLINE void attention_load_keys_as(
+  float *keys, const void *cache, const attention_places *places, nt_i64 head_dim, const nt_i32 dtype) {
+  nt_i64 d = 0;
+  if (dtype == NT_BF16) {
+    // Pairs of bf16 are transposed as 32-bit lanes and taken apart afterwards: half the shuffles.
+    for (; d + 2 * NT_LANES <= head_dim; d += 2 * NT_LANES)
+      for (nt_i64 i = 0; i < NT_ATTENTION_TILE; i += NT_LANES) {
+        nt_vec rows[NT_LANES];
+        _Pragma("clang loop unroll(full)") for (int j = 0; j < NT_LANES; j++) {
+          nt_i64 place = places->keys[i + j];
+          rows[j] = (nt_vec){};
+          if (place >= 0) memcpy(&rows[j], (const nt_u16 *)cache + place + d, sizeof(nt_vec));
+        }
+        nt_transpose(rows);
+        float *to = keys + d * NT_ATTENTION_TILE + i;
+        _Pragma("clang loop unroll(full)") for (int j = 0; j < NT_LANES; j++) {
+          nt_store(to + 2 * j * NT_ATTENTION_TILE, (nt_vec)((nt_uvec)rows[j] << 16));
+          nt_store(to + (2 * j + 1) * NT_ATTENTION_TILE, (nt_vec)((nt_uvec)rows[j] & 0xffff0000u));
+        }
+      }
+  }
+  for (; d < head_dim; d += NT_LANES) {
+    nt_i64 left = head_dim - d < NT_LANES ? head_dim - d : NT_LANES;
+    for (nt_i64 i = 0; i < NT_ATTENTION_TILE; i += NT_LANES) {
+      nt_vec rows[NT_LANES];
+      _Pragma("clang loop unroll(full)") for (int j = 0; j < NT_LANES; j++) {
+        nt_i64 place = places->keys[i + j];
+        rows[j] = (nt_vec){};
+        if (place < 0) continue;
+        rows[j] = left == NT_LANES ? nt_load_as(cache, place + d, dtype)
+                                   : nt_load_part_as(cache, place + d, left, dtype);
+      }
+      nt_transpose(rows);
+      float *to = keys + d * NT_ATTENTION_TILE + i;
+      _Pragma("clang loop unroll(full)") for (int j = 0; j < NT_LANES; j++)
+        if (j < left) nt_store(to + j * NT_ATTENTION_TILE, rows[j]);
+    }
+  }
+}
+
+// values[i * stride + e] = element e of position i; the columns from value_dim to stride are left alone.
+NT_INLINE void attention_load_values_as(
+  float *values, nt_i64 stride, const void *cache, const attention_places *places, nt_i64 value_dim,
+  const nt_i32 dtype) {
+  for (nt_i64 i = 0; i < NT_ATTENTION_TILE; i++) {
+    float *to = values + i * stride;
+    nt_i64 place = places->values[i], e = 0;
+    if (place < 0) {
+      memset(to, 0, (size_t)value_dim * sizeof(float));
+      continue;
+    }
+    for (; e + NT_LANES <= value_dim; e += NT_LANES) nt_store(to + e, nt_load_as(cache, place + e, dtype));
+    if (e < value_dim) nt_store_part(to + e, nt_load_part_as(cache, place + e, value_dim - e, dtype), value_dim - e);
+  }
+}
+
+static void attention_load_keys(
+  float *keys, const void *cache, const attention_places *places, nt_i64 head_dim, nt_i32 dtype) {
+  switch (dtype) {
+    case NT_BF16: attention_load_keys_as(keys, cache, places, head_dim, NT_BF16); break;
+    case NT_F16: attention_load_keys_as(keys, cache, places, head_dim, NT_F16); break;
+    default: attention_load_keys_as(keys, cache, places, head_dim, NT_F32); break;
+  }
+}
+static void attention_load_values(
+  float *values, nt_i64 stride, const void *cache, const attention_places *places, nt_i64 value_dim, nt_i32 dtype) {
+  switch (dtype) {
+    case NT_BF16: attention_load_values_as(values, stride, cache, places, value_dim, NT_BF16); break;
+    case NT_F16: attention_load_values_as(values, stride, cache, places, value_dim, NT_F16); break;
+    default: attention_load_values_as(values, stride, cache, places, value_dim, NT_F32); break;
+  }
+}
+
+#endif

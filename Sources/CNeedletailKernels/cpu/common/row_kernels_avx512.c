@@ -1,0 +1,12 @@
+// The kernels that go over rows once, for one instruction set.
+#if defined(__x86_64__)
+#include "isa_avx512.h"
+#include "../activation/gated_activation_body.h"
+#include "../elementwise/binary_body.h"
+#include "../elementwise/gather_rows_body.h"
+#include "../elementwise/unary_body.h"
+#include "../norm/rms_norm_body.h"
+#include "../rope/rope_cache_write_body.h"
+#include "../rope/rope_table_body.h"
+#include "isa_end.h"
+#endif

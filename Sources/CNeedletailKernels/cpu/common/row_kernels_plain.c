@@ -1,0 +1,10 @@
+// The kernels that go over rows once, for one instruction set.
+#include "isa_plain.h"
+#include "../activation/gated_activation_body.h"
+#include "../elementwise/binary_body.h"
+#include "../elementwise/gather_rows_body.h"
+#include "../elementwise/unary_body.h"
+#include "../norm/rms_norm_body.h"
+#include "../rope/rope_cache_write_body.h"
+#include "../rope/rope_table_body.h"
+#include "isa_end.h"
