@@ -1,0 +1,33 @@
+extension ConfigJSON {
+  /// Sizes of vocabularies.
+  public static let vocabularySizes = 1...1 << 24
+  /// Counts of layers.
+  public static let layerCounts = 1...10_000
+  /// Lengths of sequences, in tokens; positions are 32-bit integers.
+  public static let lengths = 1...Int(Int32.max)
+
+  /// For each layer, how many positions a token sees: "sliding_window" (missing: `usual`; null: all), in the layers that
+  /// "layer_types", where it is there, calls "sliding_attention".
+  public func windows(_ layerCount: Int, default usual: Int? = nil) throws(ConfigError) -> [Int?] {
+    let window = try has("sliding_window") ? optional("sliding_window", in: Self.lengths) : usual
+    guard let types: [String] = try optional("layer_types") else { return Array(repeating: window, count: layerCount) }
+    guard types.count == layerCount else {
+      throw ConfigError("\(path(of: "layer_types")) has \(types.count) elements for \(layerCount) layers")
+    }
+    var windows: [Int?] = []
+    for type in types {
+      switch type {
+      case "full_attention": windows.append(nil)
+      case "sliding_attention":
+        guard let window else {
+          throw ConfigError("\(path(of: "layer_types")) has \"sliding_attention\" and there is no \"sliding_window\"")
+        }
+        windows.append(window)
+      default:
+        throw ConfigError(
+          "\(path(of: "layer_types")) has \"\(type)\", which is not known; known are full_attention, sliding_attention")
+      }
+    }
+    return windows
+  }
+}

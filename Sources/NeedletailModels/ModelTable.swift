@@ -1,0 +1,39 @@
+/// The architectures that are known: a model type's name, as `config.json` says it, and the Swift type of the model.
+///
+///     LLM("dir", models: .standard.adding("mine", CausalLM<MyBlock>.self))
+public struct ModelTable: Sendable {
+  private var rows: [String: any LanguageModel.Type]
+
+  /// A table of one's own.
+  public init(_ rows: [String: any LanguageModel.Type]) { self.rows = rows }
+
+  /// What this package knows.
+  public static let standard = ModelTable([
+    "llama": CausalLM<LlamaBlock>.self,
+    "mistral": CausalLM<LlamaBlock>.self,
+  ])
+
+  /// The table with one more row, which replaces one of the same name.
+  public func adding(_ modelType: String, _ model: any LanguageModel.Type) -> ModelTable {
+    var table = self
+    table.rows[modelType] = model
+    return table
+  }
+
+  /// The known model types, sorted.
+  public var modelTypes: [String] { rows.keys.sorted() }
+
+  /// The Swift type of a model type, nil if it is not known.
+  public subscript(modelType: String) -> (any LanguageModel.Type)? { rows[modelType] }
+
+  /// The model a config describes. Throws a `ConfigError` that lists the known model types where its own is not one.
+  public func model(for config: ConfigJSON) throws -> any LanguageModel {
+    let modelType: String = try config("model_type")
+    guard let type = rows[modelType] else {
+      throw ConfigError(
+        "\(config.path(of: "model_type")) is \"\(modelType)\", which is not known; known are "
+          + modelTypes.joined(separator: ", "))
+    }
+    return try type.init(config)
+  }
+}
