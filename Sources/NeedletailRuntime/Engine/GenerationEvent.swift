@@ -84,4 +84,11 @@ public struct RequestTimings: Sendable, Hashable {
   public var firstToken: Duration?
   /// Until it ended.
   public var total: Duration
+
+  /// Times of a request.
+  public init(queued: Duration? = nil, firstToken: Duration? = nil, total: Duration) {
+    self.queued = queued
+    self.firstToken = firstToken
+    self.total = total
+  }
 }

@@ -8,7 +8,8 @@ extension BlockPool {
     }
     for (block, references) in references.enumerated() {
       precondition(references >= 0, "block \(block) has \(references) references")
-      precondition((references == 0) == isFree[block], "block \(block) has \(references) references and is lost or free")
+      precondition(
+        (references == 0) == isFree[block], "block \(block) has \(references) references and is lost or free")
     }
     precondition(reservedCount >= 0 && reservedCount <= freeCount, "\(reservedCount) of \(freeCount) blocks reserved")
   }
@@ -33,7 +34,8 @@ extension KVCache {
       reserved += table.reservedBlocks
       for block in table.blocks { references[Int(block)] += 1 }
     }
-    precondition(reserved == pool.reservedCount, "sequences reserved \(reserved), the pool \(pool.reservedCount) blocks")
+    precondition(
+      reserved == pool.reservedCount, "sequences reserved \(reserved), the pool \(pool.reservedCount) blocks")
     for (block, count) in references.enumerated() {
       precondition(
         Int(pool.references[block]) == count, "block \(block): \(pool.references[block]) references, \(count) holders")

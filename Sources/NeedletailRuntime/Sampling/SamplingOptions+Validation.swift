@@ -15,7 +15,8 @@ extension SamplingOptions {
     try require(minimumTokens >= 0, "minimumTokens is \(minimumTokens); it must be 0 or more.")
     if let maximumTokens, maximumTokens > 0 {
       try require(
-        minimumTokens <= maximumTokens, "minimumTokens, \(minimumTokens), is more than maximumTokens, \(maximumTokens).")
+        minimumTokens <= maximumTokens, "minimumTokens, \(minimumTokens), is more than maximumTokens, \(maximumTokens)."
+      )
     }
     try require(
       temperature >= 0 && temperature.isFinite, "temperature is \(temperature); it must be a finite number, 0 or more.")

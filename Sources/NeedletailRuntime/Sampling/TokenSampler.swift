@@ -3,7 +3,7 @@ import CNeedletailKernels
 /// The sampling state of one request: its options as a kernel row, and what penalties have to remember.
 ///
 /// Tokens are counted only when a penalty is on; without one a step costs a copy of the row.
-struct TokenSampler: Sendable {
+package struct TokenSampler: Sendable {
   /// Parameters that stay the same from token to token.
   private let template: nt_sampling_row
   private let biases: [nt_token_bias]
@@ -19,7 +19,7 @@ struct TokenSampler: Sendable {
   ///   - options: validated.
   ///   - stopTokens: ids that end the request, end-of-sequence among them unless it is ignored.
   ///   - seed: that of the options, or one drawn for the request.
-  init(_ options: SamplingOptions, prompt: [Int32], stopTokens: Set<Int32>, seed: UInt64) {
+  package init(_ options: SamplingOptions, prompt: [Int32], stopTokens: Set<Int32>, seed: UInt64) {
     var row = nt_sampling_row.greedy
     row.seed = seed
     row.temperature = options.temperature
@@ -44,16 +44,16 @@ struct TokenSampler: Sendable {
   }
 
   /// Whether a row needs every earlier token on the host, so that it cannot be submitted before they are known.
-  var needsEarlierTokens: Bool { history != nil }
+  package var needsEarlierTokens: Bool { history != nil }
 
   /// Counts a token of the output.
-  mutating func record(_ token: Int32) {
+  package mutating func record(_ token: Int32) {
     history?.record(token)
   }
 
   /// Appends the row that draws output token `index` (from 0).
   /// - Parameter mask: allowed tokens, bit `t % 32` of word `t / 32`; nil allows all.
-  func append(index: Int, mask: [UInt32]? = nil, to batch: inout SamplingBatch) {
+  package func append(index: Int, mask: [UInt32]? = nil, to batch: inout SamplingBatch) {
     var row = template
     row.position = UInt64(index)
     let entries = history?.entries ?? []

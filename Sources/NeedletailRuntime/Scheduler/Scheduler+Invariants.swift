@@ -5,7 +5,9 @@ extension Scheduler {
     precondition(stepsInFlight >= 0 && stepsInFlight <= limits.stepsInFlight, "\(stepsInFlight) steps in flight")
     precondition(places.count == waiting.count + order.count, "\(places.count) places")
     for (index, request) in waiting.enumerated() {
-      guard case .waiting = places[request.request.id] else { preconditionFailure("\(request.request.id) has no place") }
+      guard case .waiting = places[request.request.id] else {
+        preconditionFailure("\(request.request.id) has no place")
+      }
       guard index > 0 else { continue }
       let before = waiting[index - 1].request
       let inOrder =
@@ -36,7 +38,8 @@ extension Scheduler {
         sequence.unknownCount <= stepsInFlight && (sequence.unknownCount == 0) == (sequence.expected == nil),
         "request \(request.id): \(sequence.unknownCount) unknown tokens")
       if let expected = sequence.expected {
-        precondition(expected.step > completedSteps && expected.step <= stepCount, "\(request.id) waits for a done step")
+        precondition(
+          expected.step > completedSteps && expected.step <= stepCount, "\(request.id) waits for a done step")
       }
     }
   }

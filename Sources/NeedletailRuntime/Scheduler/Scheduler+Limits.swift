@@ -59,7 +59,8 @@ extension Scheduler {
       guard prompt > 0 else { throw RequestRefusal("The prompt has no tokens.") }
       guard prompt <= maximumSequenceLength - (request.maximumTokens > 0 ? 1 : 0) else {
         throw RequestRefusal(
-          "The prompt has \(prompt) tokens, but a sequence may have \(maximumSequenceLength), prompt and output together.")
+          "The prompt has \(prompt) tokens, but a sequence may have \(maximumSequenceLength), prompt and output together."
+        )
       }
       guard request.maximumTokens >= 0, request.maximumTokens <= maximumSequenceLength - prompt else {
         throw RequestRefusal(

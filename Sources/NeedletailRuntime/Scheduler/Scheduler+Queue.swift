@@ -52,6 +52,9 @@ extension Scheduler {
   /// Whether the chunk's request is still admitted as it was when the chunk was scheduled.
   public func isCurrent(_ chunk: Step.Chunk) -> Bool { sequences[chunk.slot]?.admission == chunk.admission }
 
+  /// The request of a chunk that is current.
+  package func request(of chunk: Step.Chunk) -> Request? { isCurrent(chunk) ? sequences[chunk.slot]?.request : nil }
+
   private mutating func insert(_ request: Waiting) {
     let index = waitingIndex(priority: request.request.priority, id: request.request.id)
     waiting.insert(request, at: index)
