@@ -1,0 +1,5 @@
+// What a user of the library meets: options and events, layers to define models with, graphs to look at.
+@_exported import NeedletailGraph
+@_exported import NeedletailJSON
+@_exported import NeedletailModels
+@_exported import NeedletailRuntime

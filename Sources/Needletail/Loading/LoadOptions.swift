@@ -1,0 +1,56 @@
+import NeedletailGraph
+import NeedletailRuntime
+
+/// How a model is loaded.
+///
+///     var options = LoadOptions()
+///     options.dtype = .float32
+///     options.limits.maximumSequences = 8
+///     let llm = try await LLM("Demo/needle-5m", options: options)
+public struct LoadOptions: Sendable {
+  /// Where a model runs.
+  public enum DeviceChoice: String, Sendable, CaseIterable {
+    /// A GPU if there is one, else the CPU.
+    case auto
+    /// This machine's processor.
+    case cpu
+    /// An NVIDIA GPU.
+    case cuda
+  }
+
+  /// Where weights come from.
+  public enum LoadFormat: String, Sendable, CaseIterable {
+    /// The directory's safetensors files.
+    case auto
+    /// Seeded uniform values in ±0.035; config.json is enough.
+    case dummy
+  }
+
+  /// Where it runs.
+  public var device = DeviceChoice.auto
+  /// How operands of matrix products are stored; nil: as the checkpoint's matrices are.
+  public var dtype: DType?
+  /// How cached keys and values are stored; nil: like the operands.
+  public var cacheDType: DType?
+  /// Where weights come from.
+  public var loadFormat = LoadFormat.auto
+  /// The seed of dummy weights.
+  public var dummySeed: UInt64 = 0
+  /// Threads of the CPU device; nil: one for each core this process may use.
+  public var threads: Int?
+  /// What the engine takes on at once.
+  public var limits = EngineLimits()
+  /// Told the prepared share of the weights, 0 to 1, from several threads.
+  public var progress: (@Sendable (Double) -> Void)?
+
+  /// Everything chosen for the device and the model.
+  public init() {}
+}
+
+/// A model or an option that cannot be used, in one sentence.
+public struct LoadError: Error, Equatable, CustomStringConvertible {
+  /// The sentence.
+  public let description: String
+  /// An error.
+  public init(_ description: String) { self.description = description }
+}

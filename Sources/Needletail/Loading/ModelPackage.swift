@@ -1,0 +1,71 @@
+import NeedletailCheckpoint
+import NeedletailGraph
+import NeedletailJSON
+import NeedletailKernels
+import NeedletailModels
+
+/// A model directory whose files have been read and found to belong together: the model, where its weights come from, and
+/// how they are stored. Nothing is prepared yet.
+///
+///     let package = try ModelPackage("Demo/needle-5m")
+///     print(package.model.vocabularySize)
+public struct ModelPackage: Sendable {
+  /// The directory and its small files.
+  public let directory: ModelDirectory
+  /// The model that config.json describes.
+  public let model: any LanguageModel
+  /// Its type's name: "llama".
+  public let modelType: String
+  /// Names and shapes of its parameters.
+  public let parameters: [(name: String, shape: [Int])]
+  /// The weights; nil for dummy ones.
+  public let checkpoint: Checkpoint?
+  private let dummyDType: DType
+
+  /// Reads a directory, or ORG/NAME from the local Hugging Face cache.
+  /// - Throws: one sentence about what is missing or does not fit, before any weight is read.
+  public init(_ path: String, format: LoadOptions.LoadFormat = .auto, models: ModelTable = .standard) throws {
+    let directory = try ModelDirectory(path)
+    self.directory = directory
+    let config = try ConfigJSON(directory.config, file: directory.path(of: "config.json"))
+    modelType = try config("model_type")
+    let model = try models.model(for: config)
+    self.model = model
+    parameters = try model.parameters()
+    let names = ["dtype", "torch_dtype"].compactMap { directory.config[$0]?.string }
+    dummyDType = names.first.flatMap(DType.init(name:)) ?? .bfloat16
+    switch format {
+    case .dummy:
+      checkpoint = nil
+      guard DummyWeights.dtypes.contains(dummyDType) else {
+        throw LoadError("config.json says weights are \(dummyDType.name), of which no dummy weights can be made")
+      }
+    case .auto:
+      let checkpoint = try Checkpoint(directory: directory.path)
+      try checkpoint.check(expected: parameters, ignoring: checkpoint.names.filter { model.ignores($0) })
+      self.checkpoint = checkpoint
+    }
+  }
+
+  /// How a tensor is stored.
+  public func storedType(_ name: String) -> DType {
+    checkpoint?[name]?.dtype.graphDType ?? dummyDType
+  }
+
+  /// How most of the weights are stored: what products are computed in unless an option says otherwise.
+  public var mainDType: DType {
+    guard checkpoint != nil else { return dummyDType }
+    var elements: [DType: Int] = [:]
+    for (name, shape) in parameters { elements[storedType(name), default: 0] += shape.reduce(1, *) }
+    return elements.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key ?? .float32
+  }
+
+  /// Numbers the model has.
+  public var parameterCount: Int { parameters.reduce(0) { $0 + $1.shape.reduce(1, *) } }
+
+  /// Where the weights come from.
+  func weightSource(seed: UInt64) throws -> any WeightSource {
+    guard let checkpoint else { return DummyWeightSource(weights: DummyWeights(seed: seed), dtype: dummyDType) }
+    return try CheckpointWeights(checkpoint, names: parameters.map(\.name))
+  }
+}
