@@ -36,14 +36,15 @@ extension JSON {
     case .null: out += "null"
     case .bool(let value): out += value ? "true" : "false"
     case .int(let value): out += String(value)
-    case .double(let value): out += value.isFinite ? "\(value)" : "null"
+    case .double(let value): out += value.isFinite ? Self.pythonText(of: value) : "null"
     case .string(let value): Self.quote(value, into: &out)
     case .array(let elements):
       Self.group(&out, "[", "]", elements, format, level) { element, out in
         element.write(to: &out, format, level: level + 1)
       }
     case .object(let object):
-      let members = format.sortsKeys ? object.members.sorted { $0.key < $1.key } : object.members
+      let members =
+        format.sortsKeys ? object.members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) } : object.members
       Self.group(&out, "{", "}", members, format, level) { member, out in
         Self.quote(member.key, into: &out)
         out += format.keySeparator
