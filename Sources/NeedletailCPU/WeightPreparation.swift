@@ -128,9 +128,13 @@ private final class WeightWork: @unchecked Sendable {
     arguments.scale = 1
     arguments.x_dtype = dtype.rawValue
     arguments.out_dtype = planned.dtype.rawValue
-    var task = nt_task()
-    task.workers = 1
-    nt_cpu_find_kernel("unary", NT_ISA_PLAIN)?(&arguments, &task)
+    var counter: UInt64 = 0
+    withUnsafeMutablePointer(to: &counter) { counter in
+      let scratch = UnsafeMutableRawPointer.allocate(byteCount: Int(NT_SCRATCH_BYTES), alignment: 64)
+      defer { scratch.deallocate() }
+      var task = nt_task(worker: 0, workers: 1, scratch: scratch, counter: counter)
+      nt_cpu_find_kernel("unary", NT_ISA_PLAIN)?(&arguments, &task)
+    }
   }
 
   // Weights stored [input, output] are few and small (GPT-2): read as float32, element by element.
