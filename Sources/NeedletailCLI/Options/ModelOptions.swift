@@ -1,0 +1,105 @@
+import ArgumentParser
+import Needletail
+
+/// Which model, on what, how stored, and how much at once: the options that all commands share.
+struct ModelOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A Hugging Face directory, or ORG/NAME in the local cache; the demo model by default.", valueName: "dir"))
+  var model: String?
+  @Option(help: "Where it runs.")
+  var device = LoadOptions.DeviceChoice.auto
+  @Option(help: "How operands of matrix products are stored; auto: as the checkpoint's.")
+  var dtype = DTypeChoice.auto
+  @Option(help: "dummy: seeded values in ±0.035, config.json is enough.")
+  var loadFormat = LoadOptions.LoadFormat.auto
+  @Option(help: "How cached keys and values are stored; auto: as the operands.")
+  var kvCacheDtype = DTypeChoice.auto
+  @Option(help: "Requests that run at the same time.")
+  var maxBatchSize: Int?
+  @Option(
+    name: [.customLong("max-tokens-per-step"), .customLong("tokens-per-step")],
+    help: "Tokens of one step; longer prompts are computed in chunks.")
+  var maxTokensPerStep: Int?
+  @Option(help: "Tokens of one prompt in one step.")
+  var prefillChunk: Int?
+  @Option(help: "Tokens of one request, prompt and answer together.")
+  var maxSequenceLength: Int?
+  @Option(help: ArgumentHelp("Memory of the cache: bytes, or 512M, 4G.", valueName: "bytes"))
+  var kvCacheMemory: ByteCount?
+  @Option(help: "Tokens of one block of the cache.")
+  var blockSize: Int?
+  @Option(help: "Threads of the CPU device; by default one for each core.")
+  var threads: Int?
+  @Option(help: "The same bits whatever else runs; the CPU device always does so.")
+  var deterministic = Switch.on
+  @Option(help: "none: our own kernels only; the CPU device has no others.")
+  var libraries = Libraries.all
+  @OptionGroup(visibility: .hidden) var later: LaterOptions
+
+  /// The directory, or the demo's.
+  func directory() throws -> String { try model ?? DemoModel.path() }
+
+  /// The options of the library.
+  func loadOptions() throws -> LoadOptions {
+    try later.check()
+    var options = LoadOptions()
+    options.device = device
+    options.dtype = try dtype.dtype("--dtype")
+    options.cacheDType = try kvCacheDtype.dtype("--kv-cache-dtype")
+    options.loadFormat = loadFormat
+    options.threads = threads
+    let positive = [
+      ("--max-batch-size", maxBatchSize), ("--max-tokens-per-step", maxTokensPerStep),
+      ("--prefill-chunk", prefillChunk), ("--max-sequence-length", maxSequenceLength), ("--block-size", blockSize),
+      ("--kv-cache-memory", kvCacheMemory?.value), ("--threads", threads),
+    ]
+    for case (let name, let value?) in positive where value < 1 {
+      throw UsageError("\(name) is \(value); it must be 1 or more")
+    }
+    options.limits.maximumSequences = maxBatchSize
+    options.limits.tokensPerStep = maxTokensPerStep
+    options.limits.tokensPerPrefillChunk = prefillChunk
+    options.limits.maximumSequenceLength = maxSequenceLength
+    options.limits.cacheBytes = kvCacheMemory?.value
+    options.limits.blockSize = blockSize
+    return options
+  }
+
+  /// Loads the model, with a bar while that takes long.
+  func load(_ change: (inout LoadOptions) -> Void = { _ in }) async throws -> LLM {
+    var options = try loadOptions()
+    change(&options)
+    let bar = ProgressBar("loading")
+    options.progress = { bar.update($0) }
+    defer { bar.finish() }
+    return try await LLM(try directory(), options: options)
+  }
+}
+
+/// Options of what is not there yet: their neutral values are taken, the others answered with one sentence.
+struct LaterOptions: ParsableArguments {
+  @Option var quantize = "none"
+  @Option var tensorParallel = 1
+  @Option var pipelineParallel = 1
+  @Option var expertParallel = 1
+  @Option var draft: String?
+  @Option var draftLength: Int?
+  @Option var speculate: String?
+
+  func check() throws {
+    guard quantize == "none" else {
+      throw UsageError("--quantize \(quantize) is not there yet; weights stay as stored")
+    }
+    let ranks = [
+      ("--tensor-parallel", tensorParallel), ("--pipeline-parallel", pipelineParallel),
+      ("--expert-parallel", expertParallel),
+    ]
+    for (name, count) in ranks where count != 1 {
+      throw UsageError("\(name) \(count) is not there yet; a model runs on one device")
+    }
+    guard draft == nil, draftLength == nil, speculate == nil else {
+      throw UsageError("--draft, --draft-length and --speculate are not there yet")
+    }
+  }
+}
