@@ -1,11 +1,13 @@
 import NeedletailRuntime
+import Synchronization
 import Testing
 
-/// Waits until `condition` holds; false after ten seconds.
-func eventually(_ condition: () -> Bool) -> Bool {
-  for _ in 0..<2000 {
+/// Waits until `condition` holds; false after a minute.
+func eventually(_ condition: () -> Bool) async throws -> Bool {
+  for _ in 0..<12_000 {
     if condition() { return true }
-    pause(milliseconds: 5)
+    // The pool's threads run the other tests, too, so none may be blocked.
+    try await Task.sleep(for: .milliseconds(5))
   }
   return false
 }
@@ -27,10 +29,19 @@ struct ScriptedObserver: TokenObserver {
   mutating func finish() -> String { "held" }
 }
 
-/// A place to put an engine and a request before an observer needs them.
-final class Target: @unchecked Sendable {
-  var engine: Engine?
-  var stream: RequestStream?
+/// A place for a request that its own observer needs.
+final class Target: Sendable {
+  private let stream = Mutex<RequestStream?>(nil)
+
+  func set(_ value: RequestStream?) { stream.withLock { $0 = value } }
+
+  /// Cancels the request, once it is known.
+  func cancel() {
+    while true {
+      if let stream = stream.withLock({ $0 }) { return stream.cancel() }
+      pause(milliseconds: 1)
+    }
+  }
 }
 
 @Suite struct EngineFailureTests {
@@ -56,11 +67,11 @@ final class Target: @unchecked Sendable {
     let engine = try Engine(executor: FakeExecutor(executorLimits(length: 10_000, inFlight: inFlight)))
     let target = Target()
     var request = greedy([1], 190)
-    request.observer = ScriptedObserver(onToken: { if $0 == 4 { target.stream?.cancel() } })
+    request.observer = ScriptedObserver(onToken: { if $0 == 4 { target.cancel() } })
     let blocker = try engine.submit(request)
-    target.stream = blocker
+    target.set(blocker)
     let outcome = try await Outcome(blocker)
-    target.stream = nil
+    target.set(nil)
     #expect(outcome.completion?.reason == .cancelled)
     // The fifth token was there already when it was cancelled; a step ahead may have been submitted, no more.
     #expect(outcome.ids.count == 5)
@@ -71,14 +82,15 @@ final class Target: @unchecked Sendable {
 
   @Test func cancellingTheTaskOrDroppingTheStreamCancels() async throws {
     let limits = executorLimits(blocks: 20_000, length: 60_000)
-    let engine = try Engine(executor: FakeExecutor(limits, beforeStep: { _, _ in pause(milliseconds: 1) }))
+    let engine = try Engine(executor: FakeExecutor(limits, beforeStep: { _, _ in pause(milliseconds: 5) }))
     let stream = try engine.submit(greedy([1], 50_000))
     let task = Task { try await Outcome(stream).ids.count }
     var dropped: RequestStream? = try engine.submit(greedy([2], 20_000))
-    #expect(dropped != nil && eventually { engine.metrics.runningRequests == 2 })
+    #expect(dropped != nil)
+    #expect(try await eventually { engine.metrics.runningRequests == 2 })
     task.cancel()
     dropped = nil
-    #expect(eventually { engine.metrics.cancelledRequests == 2 && engine.metrics.usedBlocks == 0 })
+    #expect(try await eventually { engine.metrics.cancelledRequests == 2 && engine.metrics.usedBlocks == 0 })
     await engine.shutdown()
   }
 
@@ -142,7 +154,7 @@ final class Target: @unchecked Sendable {
     let streams = try (0..<3).map { try engine.submit(greedy([Int32($0)], 20)) }
     #expect(throws: EngineError.queueFull(limit: 3)) { try engine.submit(greedy([1], 1)) }
     for stream in streams { #expect(try await Outcome(stream).ids.count == 20) }
-    #expect(eventually { (try? engine.submit(greedy([1], 1))) != nil })
+    #expect(try await eventually { (try? engine.submit(greedy([1], 1))) != nil })
     await engine.shutdown()
   }
 
@@ -175,6 +187,6 @@ final class Target: @unchecked Sendable {
     #expect(try await Outcome(running).ids.count == 50)
     stream = nil
     _ = consume running
-    #expect(eventually { executor == nil })
+    #expect(try await eventually { executor == nil })
   }
 }

@@ -82,7 +82,7 @@ func greedy(_ prompt: [Int32], _ count: Int?) -> GenerationRequest {
           #expect(outcome.completion?.completionTokens == expected.count)
         }
         // Some arrive while others run.
-        if random.next() % 4 == 0 { pause(milliseconds: 1) }
+        if random.next() % 4 == 0 { try await Task.sleep(for: .milliseconds(1)) }
       }
       try await group.waitForAll()
     }

@@ -15,10 +15,7 @@ extension Scheduler {
     return step
   }
 
-  private func isDecoding(_ slot: Int) -> Bool {
-    guard let sequence = sequences[slot] else { return false }
-    return sequence.generatedCount > 0 && sequence.computed >= sequence.tokenCount - 1
-  }
+  private func isDecoding(_ slot: Int) -> Bool { sequences[slot]?.phase == .decode }
 
   /// Gives the first waiting request its slot and blocks; nil when it has to wait. Those behind it wait too, so that a
   /// large one is not passed over forever.

@@ -38,6 +38,10 @@ public struct Scheduler: Sendable {
 
     var generatedCount: Int { tokenCount - request.promptCount }
 
+    var phase: Phase {
+      generatedCount > 0 && computed >= tokenCount - 1 ? .decode : .prefill(computed: computed)
+    }
+
     /// Positions to be computed before it can end.
     var target: Int {
       // The last token of all is not fed back.
@@ -64,6 +68,16 @@ public struct Scheduler: Sendable {
     case admitted(slot: Int)
   }
 
+  /// How far a request is.
+  public enum Phase: Sendable, Hashable {
+    /// It waits for room, for the first time or after a preemption.
+    case waiting
+    /// This many of its positions are computed or in a step in flight; more of them are known.
+    case prefill(computed: Int)
+    /// Each step adds to its output.
+    case decode
+  }
+
   /// What steps may hold.
   public let limits: Limits
   /// The blocks of the requests that run, by `Step.Chunk.slot`.
@@ -88,6 +102,15 @@ public struct Scheduler: Sendable {
       blockCount: limits.blockCount, blockSize: limits.blockSize, maximumSequences: limits.maximumSequences)
     sequences = Array(repeating: nil, count: limits.maximumSequences)
     freeSlots = (0..<limits.maximumSequences).reversed()
+  }
+
+  /// How far a request is; nil when it has ended or never was.
+  public func phase(of id: RequestID) -> Phase? {
+    switch places[id] {
+    case nil: nil
+    case .waiting: .waiting
+    case .admitted(let slot): sequences[slot]?.phase
+    }
   }
 
   /// Requests that wait for room.
