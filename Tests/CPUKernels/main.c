@@ -75,14 +75,14 @@ double check_dtype_epsilon(nt_i32 dtype) { return dtype == NT_F32 ? 0x1p-24 : dt
 static struct {
   void *start;
   size_t size;
-} arrays[256];
+} arrays[16384];
 static int array_count;
 
 void *check_array(nt_i64 count, nt_i32 dtype) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = (size_t)(count * check_dtype_bytes(dtype));
   size_t size = (bytes + page - 1) / page * page + page;
   char *start = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (start == MAP_FAILED || array_count == 256) abort();
+  if (start == MAP_FAILED || array_count == 16384) abort();
   mprotect(start + size - page, page, PROT_NONE);
   arrays[array_count].start = start;
   arrays[array_count++].size = size;
@@ -111,6 +111,9 @@ int main(int count, char **names) {
   for (int isa = NT_ISA_PLAIN; isa <= NT_ISA_AVX512BF16; isa++) {
     if (!nt_cpu_has_isa((nt_isa)isa)) continue;
     if (wanted(count, names, "matmul")) check_matmul((nt_isa)isa);
+    if (wanted(count, names, "rows")) check_rows((nt_isa)isa);
+    if (wanted(count, names, "attention")) check_attention((nt_isa)isa);
+    if (wanted(count, names, "sample")) check_sample((nt_isa)isa);
   }
   printf("%d failures\n", check_failures);
   return check_failures ? 1 : 0;

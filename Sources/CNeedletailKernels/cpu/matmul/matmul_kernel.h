@@ -5,11 +5,12 @@
 //   Few rows (one tile): an item is one panel over the whole k, each worker has a contiguous run of panels and streams
 //     it once, in address order. Floor: the weight's bytes over the memory's read rate.
 //   Many rows: x's block [rows, block of k] stays in the second-level cache and is used for all panels of the item; the
-//     panel's block stays in the first-level cache for all tiles of rows, and while the last tile runs the next block is
-//     fetched. Workers claim items one by one. Floor: operations over the rate of the multiply-add units.
+//     panel's block stays in the first-level cache for all tiles of rows, each of which fetches its share of the next
+//     block. Workers claim items one by one. Floor: operations over the rate of the multiply-add units.
 //
 // x is read in place: the tile broadcasts single elements (or pairs) of its rows. Only where x is not of the type that
-// the tile reads is it first widened to float32, into the scratch, one slab of k at a time.
+// the tile reads is it first made float32, in the scratch (rows at a distance that is no power of two, since rows 4 KiB
+// apart fall into the same few sets of a cache).
 #include "../../include/cpu.h"
 #include "matmul_tile.h"
 
@@ -17,17 +18,17 @@ enum {
   block_k = 256,            // a panel's block: 16 KiB of 16-bit weights in the first-level cache
   most_rows = 512,          // of an item
   most_panels = 4,
-  widened_bytes = 6 << 20,  // of the scratch, for widened x
-  stream_ahead = 4096,      // bytes that a stream is fetched ahead
+  copied_bytes = 6 << 20,   // of the scratch, for slabs of x
+  stream_ahead = 8192,      // bytes that a stream is fetched ahead
 };
 
 // The scratch of a worker.
 typedef struct {
   float sums[most_panels * most_rows * NT_PANEL];
   nt_u32 tails[most_rows][2];  // the last element of each row where it fills half of a group
-  float widened[widened_bytes / 4];
+  char copied[copied_bytes];
 } nt_matmul_scratch;
-NT_CHECK_SIZE(nt_matmul_scratch, (most_panels * NT_PANEL * 4 + 8) * most_rows + widened_bytes);
+NT_CHECK_SIZE(nt_matmul_scratch, (most_panels * NT_PANEL * 4 + 8) * most_rows + copied_bytes);
 typedef char nt_matmul_scratch_fits[sizeof(nt_matmul_scratch) <= NT_SCRATCH_BYTES ? 1 : -1];
 
 typedef struct {
@@ -38,20 +39,21 @@ typedef struct {
   nt_i64 padded_k;
   nt_i64 panel_bytes;
   nt_i64 block;        // of k
-  nt_i64 slab;         // of k, for widened x; 0: x is read in place
-  nt_i64 slab_row, slab_k;  // what is widened now
+  nt_i64 slab;         // of k, for x made float32; 0: x is read in place
+  nt_i64 slab_stride;  // bytes from row to row of it
+  nt_i64 slab_row, slab_k;  // what is copied now
 } nt_matmul_job;
 
 // Makes x[row ..< row + rows, k ..< k + slab] float32 in the scratch, zeros behind the end of k.
-static void widen_rows(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 k) {
+static void copy_rows(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 k) {
   const nt_matmul_arguments *a = job->a;
-  nt_i64 count = a->k - k < job->slab ? a->k - k : job->slab;
+  const nt_i64 count = a->k - k < job->slab ? a->k - k : job->slab;
   for (nt_i64 r = 0; r < rows; r++) {
-    float *to = job->scratch->widened + r * job->slab;
+    float *to = (float *)(job->scratch->copied + r * job->slab_stride);
     nt_i64 from = (row + r) * a->x_stride + k, i = 0;
     for (; i + NT_LANES <= count; i += NT_LANES) nt_store(to + i, nt_load_as(a->x, from + i, a->x_dtype));
     if (i < count) nt_store_part(to + i, nt_load_part_as(a->x, from + i, count - i, a->x_dtype), count - i);
-    if (count < job->slab) to[count] = 0;
+    if (count < job->slab) memset(to + count, 0, (size_t)(job->slab - count) * 4);
   }
   job->slab_row = row;
   job->slab_k = k;
@@ -92,9 +94,9 @@ static const char *rows_at(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 k
   const nt_matmul_arguments *a = job->a;
   if (job->slab > 0) {
     nt_i64 slab_k = k / job->slab * job->slab;
-    if (job->slab_row != row || job->slab_k != slab_k) widen_rows(job, row, rows, slab_k);
-    *stride = 4 * job->slab;
-    return (const char *)(job->scratch->widened + (k - slab_k));
+    if (job->slab_row != row || job->slab_k != slab_k) copy_rows(job, row, rows, slab_k);
+    *stride = job->slab_stride;
+    return job->scratch->copied + 4 * (k - slab_k);
   }
   nt_i64 bytes = nt_dtype_bytes(a->x_dtype);
   const char *x = (const char *)a->x + bytes * (row * a->x_stride + k);
@@ -124,12 +126,13 @@ static void run_item(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 panel, 
       const char *next = p + 1 < panels ? block + job->panel_bytes : w + offset + block_bytes;
       nt_tile tile = {
         .x_stride = x_stride, .w = block, .groups = (end - k) / job->group, .first = k == 0,
+        .fetch_step = (group_bytes + tiles - 1) / tiles,
       };
       for (nt_i64 t = 0, r = 0; t < tiles; t++) {
         nt_i64 count = (rows - r + tiles - t - 1) / (tiles - t);
         tile.x = x + r * x_stride;
         tile.sums = job->scratch->sums + (p * rows + r) * NT_PANEL;
-        tile.ahead = tiles == 1 ? stream_ahead : t + 1 == tiles ? next - block : 0;
+        tile.fetch = tiles == 1 ? block + stream_ahead : next + t * (block_bytes / tiles);
         job->tiles[count - 1](&tile);
         if (end == job->padded_k) finish_tile(a, tile.sums, row + r, count, (panel + p) * NT_PANEL);
         r += count;
@@ -154,21 +157,26 @@ void NT_KERNEL(matmul)(const void *arguments, const nt_task *task) {
   job.padded_k = nt_panel_padded_k(a->k, job.group);
   job.panel_bytes = job.padded_k / job.group * 4 * NT_PANEL;
   const nt_i64 panels = (a->n + NT_PANEL - 1) / NT_PANEL;
+  nt_i64 item_rows = a->rows < most_rows ? a->rows : most_rows;
   if (!dot && a->x_dtype != NT_F32) {
-    nt_i64 rows = a->rows < most_rows ? a->rows : most_rows, room = widened_bytes / 4 / rows / block_k * block_k;
+    // All of k, even if the item gets fewer rows for it: a slab of k is copied again for each item.
+    while (item_rows > 64 && item_rows * (4 * job.padded_k + 128) > copied_bytes) item_rows = (item_rows + 1) / 2;
+    const nt_i64 room = (copied_bytes / item_rows - 128) / 4 / block_k * block_k;
     job.slab = job.padded_k < room ? job.padded_k : room;
+    job.slab_stride = (4 * job.slab + 63) / 64 * 64;
+    if (job.slab_stride % 128 == 0) job.slab_stride += 64;
   }
 
   if (a->rows <= NT_TILE_ROWS) {
-    if (job.slab == 0 || job.slab == job.padded_k) job.block = job.padded_k > 0 ? job.padded_k : 1;
+    if (job.slab == 0 || job.slab == job.padded_k) job.block = job.padded_k;
     nt_i64 first = panels * task->worker / task->workers, end = panels * (task->worker + 1) / task->workers;
     for (nt_i64 p = first; p < end; p++) run_item(&job, 0, a->rows, p, 1);
     return;
   }
 
   // Items as large as they may be, then smaller until each worker has some to choose from.
-  nt_i64 item_panels = a->rows > 64 ? most_panels : 1, item_rows = a->rows < most_rows ? a->rows : most_rows;
-  nt_i64 wanted = 6 * (nt_i64)task->workers, row_items, panel_items;
+  nt_i64 item_panels = a->rows > 64 ? most_panels : 1, wanted = 6 * (nt_i64)task->workers;
+  nt_i64 row_items, panel_items;
   for (;;) {
     row_items = (a->rows + item_rows - 1) / item_rows;
     panel_items = (panels + item_panels - 1) / item_panels;

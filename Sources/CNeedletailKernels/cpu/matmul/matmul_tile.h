@@ -31,7 +31,8 @@ typedef struct {
   nt_i64 x_stride;  // bytes from row to row
   const char *w;
   nt_i64 groups;    // of k
-  nt_i64 ahead;     // bytes from what is read of w to what is fetched into the cache for later
+  const char *fetch;  // is brought into the cache for later, fetch_step bytes (at most 128) for each group
+  nt_i64 fetch_step;
   float *sums;
   int first;        // the sums start at zero
 } nt_tile;
@@ -55,13 +56,13 @@ NT_INLINE void nt_tile_dot(const nt_tile *tile, const int rows) {
   const int vectors = NT_PANEL / 16;
   nt_vec sum[NT_TILE_ROWS][8];
   nt_tile_load(sum, &t, rows, vectors, 0);
-  const char *w = t.w;
-  for (nt_i64 k = 0; k < t.groups; k++, w += 4 * NT_PANEL) {
+  const char *w = t.w, *fetch = t.fetch;
+  for (nt_i64 k = 0; k < t.groups; k++, w += 4 * NT_PANEL, fetch += t.fetch_step) {
     __m512bh columns[NT_PANEL / 16];
-    _Pragma("unroll") for (int v = 0; v < vectors; v++) {
-      __builtin_prefetch(w + t.ahead + 64 * v, 0, 3);
+    __builtin_prefetch(fetch, 0, 3);
+    __builtin_prefetch(fetch + t.fetch_step / 2, 0, 3);
+    _Pragma("unroll") for (int v = 0; v < vectors; v++)
       columns[v] = (__m512bh)_mm512_loadu_si512(w + 64 * v);
-    }
     _Pragma("unroll") for (int r = 0; r < rows; r++) {
       int pair;
       memcpy(&pair, t.x + r * t.x_stride + 4 * k, 4);
@@ -85,10 +86,10 @@ NT_INLINE void nt_tile_multiply(const nt_tile *tile, const int rows, const nt_i3
   for (int column = 0; column < NT_PANEL; column += vectors * NT_LANES) {
     nt_vec sum[NT_TILE_ROWS][8];
     nt_tile_load(sum, &t, rows, vectors, column);
-    const char *w = t.w + 4 * column;
-    for (nt_i64 k = 0; k < t.groups; k++, w += 4 * NT_PANEL) {
-      _Pragma("unroll") for (int byte = 0; byte < 4 * vectors * NT_LANES; byte += 64)
-        __builtin_prefetch(w + t.ahead + byte, 0, 3);
+    const char *w = t.w + 4 * column, *fetch = t.fetch;
+    for (nt_i64 k = 0; k < t.groups; k++, w += 4 * NT_PANEL, fetch += t.fetch_step) {
+      __builtin_prefetch(fetch, 0, 3);
+      __builtin_prefetch(fetch + t.fetch_step / 2, 0, 3);
       _Pragma("unroll") for (int half = 0; half < halves; half++) {
         nt_vec columns[8];
         _Pragma("unroll") for (int v = 0; v < vectors; v++) {
