@@ -89,16 +89,17 @@ struct BertNormalizer: Sendable {
   }
 
   private func cleaned(_ text: [UInt8]) -> [UInt8] {
-    let others = UnicodeCategories.mask(named: "C") ?? 0
+    let controls = ["Cc", "Cf", "Co"].reduce(0) { $0 | (UnicodeCategories.mask(named: $1) ?? 0) }
     var output = String.UnicodeScalarView()
     for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
       let value = scalar.value
       if cleansText {
+        let isLayout = value == 0x09 || value == 0x0A || value == 0x0D
+        if value == 0 || value == 0xFFFD || !isLayout && UnicodeCategories.bit(value) & controls != 0 { continue }
         if Normalizer.space.contains(value) {
           output.append(" ")
           continue
         }
-        if value == 0 || value == 0xFFFD || UnicodeCategories.bit(value) & others != 0 { continue }
       }
       let isPadded = padsChinese && Self.isChinese(value)
       if isPadded { output.append(" ") }

@@ -200,7 +200,7 @@ struct PatternMatcher {
     }
   }
 
-  private static let word = ScalarSet(.word)
+  private static let word = ScalarSet(.wordOrFraction)
   private func isWord(at position: Int) -> Bool { advance(over: Self.word, position) != nil }
   private func isWord(before position: Int) -> Bool { position > 0 && isWord(at: before(position)) }
 }

@@ -20,6 +20,9 @@ extension PatternParser {
       let single = ScalarPredicate.ranges([0x0A...0x0D, 0x85...0x85, 0x2028...0x2029])
       return .atomic(.alternatives([.sequence([.scalar("\r"), .scalar("\n")]), .set(single)]))
     }
+    // Outside a class Oniguruma's table of Latin-1 counts superscript digits and fractions as word characters.
+    if take("w") { return .set(.wordOrFraction) }
+    if take("W") { return .set(.complement(.wordOrFraction)) }
     switch try classEscape() {
     case .scalar(let value): return literal(value)
     case .set(let predicate): return .set(applyingCase(predicate))

@@ -20,10 +20,12 @@ indirect enum ScalarPredicate: Sendable {
     .ranges([0x09...0x0D, 0x85...0x85]), .categories(UnicodeCategories.separators),
   ])
   static let digit = ScalarPredicate.categories(UnicodeCategories.decimalDigits)
-  /// `\w` as Oniguruma has it.
-  static let word = ScalarPredicate.categories(
-    UnicodeCategories.letters | UnicodeCategories.marks | UnicodeCategories.decimalDigits | UnicodeCategories.connectors
-  )
+  /// `\w` as Oniguruma has it within a class.
+  static let word = ScalarPredicate.union([
+    .alphabetic, .categories(UnicodeCategories.marks | UnicodeCategories.decimalDigits | UnicodeCategories.connectors),
+  ])
+  /// `\w` and the words of `\b` as Oniguruma has them outside a class.
+  static let wordOrFraction = ScalarPredicate.union([.word, .ranges([0xB2...0xB3, 0xB9...0xB9, 0xBC...0xBE])])
   /// `\w` as Rust's regex crate has it, which the Whitespace pre-tokenizer and added tokens use.
   static let unicodeWord = ScalarPredicate.union([
     .alphabetic, .ranges([0x200C...0x200D]),
