@@ -6,6 +6,13 @@ extension ConfigJSON {
   /// Lengths of sequences, in tokens; positions are 32-bit integers.
   public static let lengths = 1...Int(Int32.max)
 
+  /// What a norm adds to its mean square: from 0 to 1.
+  public func eps(_ name: String, default usual: Float? = nil) throws(ConfigError) -> Float {
+    let eps: Float = if let usual { try self(name, default: usual) } else { try self(name) }
+    guard 0...1 ~= eps else { throw ConfigError("\(path(of: name)) is \(eps), which is not between 0 and 1") }
+    return eps
+  }
+
   /// For each layer, how many positions a token sees: "sliding_window" (missing: `usual`; null: all), in the layers that
   /// "layer_types", where it is there, calls "sliding_attention".
   public func windows(_ layerCount: Int, default usual: Int? = nil) throws(ConfigError) -> [Int?] {

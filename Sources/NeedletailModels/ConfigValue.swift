@@ -8,13 +8,17 @@ public struct ConfigError: Error, Equatable, CustomStringConvertible {
   public init(_ description: String) { self.description = description }
 }
 
-/// A type a field of a config may have.
-public protocol ConfigValue {
+/// A type an element of an array in a config may have.
+public protocol ConfigElement {
   /// The value of a field, nil if it is of another type.
   init?(config json: JSON)
   /// "a number", for messages.
   static var expected: String { get }
 }
+
+/// A type a field of a config may have. Integers are read apart, because each has a range: a size that nobody checks is how
+/// a hostile config gets through.
+public protocol ConfigValue: ConfigElement {}
 
 extension Double: ConfigValue {
   /// A finite number.
@@ -56,7 +60,7 @@ extension String: ConfigValue {
   public static var expected: String { "a text" }
 }
 
-extension Int: ConfigValue {
+extension Int: ConfigElement {
   /// An integer.
   public init?(config json: JSON) {
     guard let value = json.int else { return nil }
@@ -66,7 +70,7 @@ extension Int: ConfigValue {
   public static var expected: String { "an integer" }
 }
 
-extension Array: ConfigValue where Element: ConfigValue {
+extension Array: ConfigElement, ConfigValue where Element: ConfigElement {
   /// An array of values of one type.
   public init?(config json: JSON) {
     guard let elements = json.array else { return nil }

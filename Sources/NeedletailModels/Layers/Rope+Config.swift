@@ -119,14 +119,13 @@ private struct RopeFields {
     let original = try originalLength(maximumLength)
     let factor = try number("factor") ?? Double(maximumLength) / Double(original)
     func magnitude(_ scale: Double) -> Double { factor <= 1 ? 1 : 0.1 * scale * log(factor) + 1 }
-    let (scale, scaleOfAll): (Double?, Double?) = (
-      try group?.optional("mscale"), try group?.optional("mscale_all_dim")
-    )
     // 0 counts as missing, as in the reference.
-    let usual =
-      if let scale, let scaleOfAll, scale != 0, scaleOfAll != 0 { magnitude(scale) / magnitude(scaleOfAll) } else {
-        magnitude(1)
-      }
+    func scale(_ name: String) throws(ConfigError) -> Double? {
+      let value: Double? = try group?.optional(name)
+      return value == 0 ? nil : try number(name)
+    }
+    let (ofScale, ofAll) = (try scale("mscale"), try scale("mscale_all_dim"))
+    let usual = if let ofScale, let ofAll { magnitude(ofScale) / magnitude(ofAll) } else { magnitude(1) }
     let scaling = RopeSpec.Scaling.yarn(
       factor: Float(factor), betaFast: Float(try number("beta_fast") ?? 32),
       betaSlow: Float(try number("beta_slow") ?? 1), originalLength: original,

@@ -63,7 +63,7 @@ public struct LlamaConfig: DecoderConfig {
     vocabularySize = try json("vocab_size", in: ConfigJSON.vocabularySizes)
     layerCount = try json("num_hidden_layers", in: ConfigJSON.layerCounts)
     maximumSequenceLength = try json("max_position_embeddings", in: ConfigJSON.lengths)
-    normEps = try json("rms_norm_eps", default: 1e-6)
+    normEps = try json.eps("rms_norm_eps", default: 1e-6)
     tiesEmbeddings = try json("tie_word_embeddings", default: false)
     rope = try Rope(json, headDim: attention.headDim, maximumSequenceLength: maximumSequenceLength)
     windows = try isMistral ? json.windows(layerCount, default: 4096) : Array(repeating: nil, count: layerCount)

@@ -1,0 +1,53 @@
+import NeedletailJSON
+import NeedletailModels
+import Testing
+
+/// Names and shapes against lists that `scripts/make-parameter-names` made with `transformers`, at full published size.
+@Suite struct PublishedNamesTests {
+  static let published = [
+    "Llama-2-7b", "Llama-2-13b", "Llama-2-70b", "Llama-3.1-8B", "Llama-3.1-70B", "Llama-3.1-405B", "Llama-3.2-1B",
+    "Llama-3.2-3B", "Llama-3.3-70B-Instruct", "nvidia__Llama-3.1-70B-Instruct-FP8", "Mistral-7B-v0.3", "SmolLM2-135M",
+    "TinyLlama-1.1B-Chat-v1.0",
+  ]
+  static let variants = [
+    "llama-attention-bias", "llama-mlp-bias-tied", "llama-head-dim", "mistral-defaults", "mistral-tied",
+  ]
+
+  @Test(arguments: published + variants)
+  func parametersAreThoseOfTransformers(_ name: String) throws {
+    let fixture = try Fixture.json("names/\(name).json")
+    let config = try #require(fixture["config"])
+    let model = try ModelTable.standard.model(for: ConfigJSON(config))
+    let ours = try model.parameters()
+    var expected: [String: [Int]] = [:]
+    let parameters = try #require(fixture["parameters"]?.object)
+    for (pattern, shape) in parameters {
+      for name in Self.expand(pattern) { expected[name] = shape.array?.compactMap(\.int) }
+    }
+    #expect(expected.count > 10)
+    #expect(Dictionary(ours.map { ($0.name, $0.shape) }) { first, _ in first } == expected)
+    #expect(ours.count == expected.count)
+  }
+
+  /// Every weight of the graph is a parameter of the checkpoint, and the other way round.
+  @Test(arguments: ["Llama-3.2-1B", "Mistral-7B-v0.3", "llama-head-dim", "mistral-tied"])
+  func graphUsesAllParameters(_ name: String) throws {
+    let fixture = try Fixture.json("names/\(name).json")
+    let config = try #require(fixture["config"])
+    let model = try ModelTable.standard.model(for: ConfigJSON(config))
+    var used: [String: [Int]] = [:]
+    for node in try model.trace().nodes {
+      if case .weight(let weight) = node.op { used[weight.parts[0].name] = weight.parts[0].shape }
+    }
+    #expect(used == Dictionary(uniqueKeysWithValues: try model.parameters().map { ($0.name, $0.shape) }))
+  }
+
+  /// "a.{0-2}.b" -> "a.0.b", "a.1.b", "a.2.b".
+  static func expand(_ pattern: String) -> [String] {
+    guard let open = pattern.firstIndex(of: "{"), let close = pattern.firstIndex(of: "}") else { return [pattern] }
+    let bounds = pattern[pattern.index(after: open)..<close].split(separator: "-").compactMap { Int($0) }
+    return (bounds[0]...bounds[1]).flatMap {
+      expand("\(pattern[..<open])\($0)\(pattern[pattern.index(after: close)...])")
+    }
+  }
+}
