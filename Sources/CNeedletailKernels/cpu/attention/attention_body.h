@@ -31,6 +31,7 @@ typedef struct {
   float *sums;          // [ATTENTION_BLOCK][NT_LANES], the softmax's denominators in parts
   float *maxima;        // [ATTENTION_BLOCK]
   float *factors;       // [ATTENTION_BLOCK], what a tile's new maximum multiplies older sums with
+  attention_ahead *ahead;
 } attention_state;
 
 NT_INLINE float attention_maximum(nt_vec a) {
@@ -120,9 +121,15 @@ static void attention_run(attention_state *t, nt_i64 sequence, nt_i64 kv_head, n
   memset(t->sums, 0, (size_t)(rows * NT_LANES) * sizeof(float));
   memset(t->outputs, 0, (size_t)(rows * t->value_stride) * sizeof(float));
 
-  for (nt_i64 start = first / NT_ATTENTION_TILE * NT_ATTENTION_TILE; start < end; start += NT_ATTENTION_TILE) {
-    attention_places places;
-    attention_find(&places, a, sequence, kv_head, start, first, end);
+  nt_i64 start = first / NT_ATTENTION_TILE * NT_ATTENTION_TILE;
+  attention_places places, next;
+  attention_find(&next, a, sequence, kv_head, start, first, end);
+  // With many rows the arithmetic takes longer than the memory.
+  attention_ahead *ahead = rows <= 16 ? t->ahead : 0;
+  for (; start < end; start += NT_ATTENTION_TILE) {
+    places = next;
+    attention_find(&next, a, sequence, kv_head, start + NT_ATTENTION_TILE, first, end);
+    if (ahead) attention_list_lines(ahead, a, &next);
     attention_load_keys(t->keys, a->cache, &places, a->head_dim, a->cache_dtype);
     attention_load_values(t->values, t->value_stride, a->cache, &places, a->value_dim, a->cache_dtype);
     // Rows that see nothing of this tile: causal ones at the front, those whose window has passed at the back.
@@ -134,7 +141,7 @@ static void attention_run(attention_state *t, nt_i64 sequence, nt_i64 kv_head, n
       stop -= 1;
     attention_product(
       stop - begin, t->scores + begin * NT_ATTENTION_TILE, NT_ATTENTION_TILE, t->queries + begin * a->head_dim,
-      a->head_dim, t->keys, NT_ATTENTION_TILE, NT_ATTENTION_TILE, a->head_dim, 0);
+      a->head_dim, t->keys, NT_ATTENTION_TILE, NT_ATTENTION_TILE, a->head_dim, 0, ahead);
     for (nt_i64 r = begin; r < stop; r++) {
       nt_i64 query = (first_row + r) / group, head = kv_head * group + (first_row + r) % group;
       float slope = a->alibi_slopes ? a->alibi_slopes[head] : 0;
@@ -142,7 +149,8 @@ static void attention_run(attention_state *t, nt_i64 sequence, nt_i64 kv_head, n
     }
     attention_product(
       stop - begin, t->outputs + begin * t->value_stride, t->value_stride, t->scores + begin * NT_ATTENTION_TILE,
-      NT_ATTENTION_TILE, t->values, t->value_stride, t->value_stride, NT_ATTENTION_TILE, t->factors + begin);
+      NT_ATTENTION_TILE, t->values, t->value_stride, t->value_stride, NT_ATTENTION_TILE, t->factors + begin, ahead);
+    for (; ahead && ahead->next < ahead->count; ahead->next++) __builtin_prefetch(ahead->lines[ahead->next]);
   }
   for (nt_i64 r = 0; r < rows; r++)
     attention_finish(t, r, first_token + (first_row + r) / group, kv_head * group + (first_row + r) % group);
@@ -190,7 +198,9 @@ static nt_i64 attention_list(attention_piece *pieces, const nt_attention_argumen
 void NT_KERNEL(attention)(const void *arguments, const nt_task *task) {
   const nt_attention_arguments *a = arguments;
   nt_i64 value_stride = (a->value_dim + NT_LANES - 1) / NT_LANES * NT_LANES;
-  attention_state t = {.a = a, .group = a->heads / a->kv_heads, .value_stride = value_stride};
+  attention_ahead ahead;
+  attention_state t = {
+    .a = a, .ahead = &ahead, .group = a->heads / a->kv_heads, .value_stride = value_stride};
   attention_piece *pieces = task->scratch;
   float *next = (float *)(pieces + ATTENTION_MAX_PIECES);
   t.keys = next, next += (nt_i64)a->head_dim * NT_ATTENTION_TILE;

@@ -16,15 +16,30 @@
 #endif
 #define ATTENTION_UNROLL _Pragma("clang loop unroll(full)")
 
+// The cache lines of a tile that is wanted soon. Blocks lie scattered, which the machine cannot foresee; asked for a few
+// at a time between the products, their reading overlaps with the arithmetic.
+#define ATTENTION_MAX_LINES 2048
+typedef struct {
+  nt_i64 count;
+  nt_i64 next;  // the first not asked for yet
+  const char *lines[ATTENTION_MAX_LINES];
+} attention_ahead;
+
 // out[r][c] = sum over i < depth of left[r * left_stride + i] * right[i * right_stride + c], for rows x columns vectors.
-// Accumulated onto alpha[r] * out[r][c] where alpha is not null.
+// Accumulated onto alpha[r] * out[r][c] where alpha is not null. prefetches: two of the lines ahead are asked for with
+// each i.
 NT_INLINE void attention_product_tile(
   const int rows, const int columns, float *out, nt_i64 out_stride, const float *left, nt_i64 left_stride,
-  const float *right, nt_i64 right_stride, nt_i64 depth, const float *alpha) {
+  const float *right, nt_i64 right_stride, nt_i64 depth, const float *alpha, const int prefetches,
+  const char *const *ahead) {
   nt_vec sums[ATTENTION_ROWS][ATTENTION_COLUMNS];
   ATTENTION_UNROLL for (int r = 0; r < rows; r++)
     ATTENTION_UNROLL for (int c = 0; c < columns; c++) sums[r][c] = (nt_vec){};
   for (nt_i64 i = 0; i < depth; i++) {
+    if (prefetches) {
+      __builtin_prefetch(ahead[2 * i]);
+      __builtin_prefetch(ahead[2 * i + 1]);
+    }
     nt_vec b[ATTENTION_COLUMNS];
     ATTENTION_UNROLL for (int c = 0; c < columns; c++) b[c] = nt_load(right + i * right_stride + c * NT_LANES);
     ATTENTION_UNROLL for (int r = 0; r < rows; r++) {
@@ -41,23 +56,32 @@ NT_INLINE void attention_product_tile(
 
 NT_INLINE void attention_product_rows(
   const int rows, float *out, nt_i64 out_stride, const float *left, nt_i64 left_stride, const float *right,
-  nt_i64 right_stride, nt_i64 width, nt_i64 depth, const float *alpha) {
+  nt_i64 right_stride, nt_i64 width, nt_i64 depth, const float *alpha, attention_ahead *ahead) {
   nt_i64 c = 0;
-  for (; c + ATTENTION_COLUMNS * NT_LANES <= width; c += ATTENTION_COLUMNS * NT_LANES)
-    attention_product_tile(
-      rows, ATTENTION_COLUMNS, out + c, out_stride, left, left_stride, right + c, right_stride, depth, alpha);
+  for (; c + ATTENTION_COLUMNS * NT_LANES <= width; c += ATTENTION_COLUMNS * NT_LANES) {
+    if (ahead && ahead->next + 2 * depth <= ahead->count) {
+      attention_product_tile(
+        rows, ATTENTION_COLUMNS, out + c, out_stride, left, left_stride, right + c, right_stride, depth, alpha, 1,
+        ahead->lines + ahead->next);
+      ahead->next += 2 * depth;
+    } else {
+      attention_product_tile(
+        rows, ATTENTION_COLUMNS, out + c, out_stride, left, left_stride, right + c, right_stride, depth, alpha, 0, 0);
+    }
+  }
   for (; c < width; c += NT_LANES)
-    attention_product_tile(rows, 1, out + c, out_stride, left, left_stride, right + c, right_stride, depth, alpha);
+    attention_product_tile(
+      rows, 1, out + c, out_stride, left, left_stride, right + c, right_stride, depth, alpha, 0, 0);
 }
 
 // The product for any number of rows; width is a multiple of NT_LANES.
 static void attention_product(
   nt_i64 rows, float *out, nt_i64 out_stride, const float *left, nt_i64 left_stride, const float *right,
-  nt_i64 right_stride, nt_i64 width, nt_i64 depth, const float *alpha) {
+  nt_i64 right_stride, nt_i64 width, nt_i64 depth, const float *alpha, attention_ahead *ahead) {
 #define ATTENTION_CASE(count) \
   attention_product_rows( \
     count, out + r * out_stride, out_stride, left + r * left_stride, left_stride, right, right_stride, width, depth, \
-    alpha ? alpha + r : 0)
+    alpha ? alpha + r : 0, ahead)
   nt_i64 r = 0;
   // Seven to eight rows as four and the rest, so that no pass is left with one row only.
   for (; rows - r >= ATTENTION_ROWS; r += rows - r == 7 || rows - r == 8 ? 4 : ATTENTION_ROWS) {

@@ -4,6 +4,7 @@
 #include "../../include/attention.h"
 #include "../common/rows.h"
 #include "../common/transpose.h"
+#include "attention_products.h"
 
 // Where the tile's positions lie in the cache, in elements; negative: not wanted, taken as zeros.
 typedef struct {
@@ -29,6 +30,22 @@ NT_INLINE void attention_find(
       block += 1;
     }
   }
+}
+
+// Lists the lines of a tile.
+NT_INLINE void attention_list_lines(
+  attention_ahead *ahead, const nt_attention_arguments *a, const attention_places *places) {
+  nt_i64 bytes = nt_dtype_bytes(a->cache_dtype), count = 0;
+  const char *cache = a->cache;
+  nt_i64 lines_of_keys = (a->head_dim * bytes + 63) / 64, lines_of_values = (a->value_dim * bytes + 63) / 64;
+  for (int i = 0; i < NT_ATTENTION_TILE; i++) {
+    if (places->keys[i] < 0 || count + lines_of_keys + lines_of_values > ATTENTION_MAX_LINES) continue;
+    const char *keys = cache + places->keys[i] * bytes, *values = cache + places->values[i] * bytes;
+    for (nt_i64 j = 0; j < lines_of_keys; j++) ahead->lines[count++] = keys + j * 64;
+    for (nt_i64 j = 0; j < lines_of_values; j++) ahead->lines[count++] = values + j * 64;
+  }
+  ahead->count = count;
+  ahead->next = 0;
 }
 
 // keys[d * NT_ATTENTION_TILE + i] = element d of position i.

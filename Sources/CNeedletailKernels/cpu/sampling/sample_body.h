@@ -9,7 +9,7 @@
 #include "sample_list.h"
 
 // What one worker's scratch has room for.
-#define SAMPLE_MAX_VOCABULARY 655360
+#define SAMPLE_MAX_VOCABULARY 491520
 
 typedef struct {
   sample_list list;  // its arrays are as long as the vocabulary
@@ -111,13 +111,20 @@ static nt_i32 sample_draw_all(sample_state *s, const nt_sampling_row *row, nt_i6
   return (nt_i32)(vocabulary - 1);
 }
 
+// The mass that top-p keeps at least, rounded up.
+static nt_i64 sample_goal(float top_p, nt_i64 total) {
+  double exact = (double)top_p * (double)total;
+  nt_i64 goal = exact > 1 ? (nt_i64)exact : 1;
+  return (double)goal < exact ? goal + 1 : goal;
+}
+
 // Draws one token; values hold the edited logits.
 static nt_i32 sample_draw(sample_state *s, const nt_sampling_row *row, nt_i64 vocabulary, float maximum) {
   sample_list *list = &s->list;
   float scale = row->temperature < 1e30f ? 1 / row->temperature : 1e-30f;
   int has_top_k = row->top_k > 0 && row->top_k < vocabulary, has_top_p = row->top_p < 1;
   float least = row->min_p > 1 ? 1 : row->min_p;
-  nt_i64 total;
+  nt_i64 total, goal;
   if (has_top_k) {
     sample_largest(s, row->top_k, vocabulary);
     for (nt_i64 i = list->count; i < sample_padded(list->count); i++) list->values[i] = SAMPLE_NONE;
@@ -127,19 +134,18 @@ static nt_i32 sample_draw(sample_state *s, const nt_sampling_row *row, nt_i64 vo
     if (!has_top_p && !(least > 0)) return sample_draw_all(s, row, vocabulary, total);
     float bound = least;
     if (has_top_p) {
+      goal = sample_goal(row->top_p, total);
       // Half of what cannot matter, for the rounding of masses; below their unit nothing is left out.
       double negligible = 0.5 * (1 - (double)row->top_p) * ((double)total / SAMPLE_MASS_ONE) / (double)vocabulary;
       bound = negligible > 0x1p-38 ? (float)negligible : 0;
       if (bound > 1) bound = 1;
+      // Mostly far fewer tokens bring the mass.
+      for (float higher = 1.0f / 32; higher > bound; higher /= 32)
+        if (sample_mass_above(list->weights, vocabulary, higher) >= goal) bound = higher;
     }
     sample_collect(list, list->weights, bound, vocabulary, 1);
   }
-  if (has_top_p) {
-    double goal = (double)row->top_p * (double)total;
-    nt_i64 least_mass = goal > 1 ? (nt_i64)goal : 1;
-    if ((double)least_mass < goal) least_mass += 1;
-    sample_cut(list, least_mass, 0);
-  }
+  if (has_top_p) sample_cut(list, sample_goal(row->top_p, total), 0);
   nt_i64 count = 0;
   total = 0;
   for (nt_i64 i = 0; i < list->count; i++) {
@@ -190,6 +196,7 @@ void NT_KERNEL(sample)(const void *arguments, const nt_task *task) {
   s.list.values = (float *)next, next += length * 4;
   s.list.weights = (float *)next, next += length * 4;
   s.list.ids = (nt_i32 *)next, next += length * 4;
+  s.list.members = s.spare.members = (nt_i32 *)next, next += length * 4;
   s.groups = (float *)next, next += group_length * 4;
   // sample_bound's list is done with before the ids are written.
   s.spare.ids = s.list.ids;

@@ -8,6 +8,7 @@ typedef struct {
   nt_i32 *ids;
   float *values;      // logits
   float *weights;     // exp of them, the largest is 1
+  nt_i32 *members;    // for sample_cut
   nt_i64 *histogram;  // [SAMPLE_BUCKETS]
 } sample_list;
 
@@ -43,36 +44,80 @@ static void sample_collect(sample_list *list, const float *keys, float least, nt
   list->count = count;
 }
 
+// What an entry adds to a measure of the list: its mass, or one.
+NT_INLINE nt_i64 sample_measure(const sample_list *list, nt_i64 i, const int counts) {
+  return counts ? 1 : sample_mass(list->weights[i]);
+}
+
+// The first bucket with which the sum of buckets reaches *goal; takes the sum of those before it from *goal.
+NT_INLINE nt_i32 sample_reach(const nt_i64 *histogram, nt_i64 *goal) {
+  nt_i32 bucket = 0;
+  while (bucket + 1 < SAMPLE_BUCKETS && histogram[bucket] < *goal) *goal -= histogram[bucket++];
+  return bucket;
+}
+
+// Which of SAMPLE_BUCKETS equal parts of the range below `top` holds a value, the highest first.
+NT_INLINE nt_i32 sample_part(float value, float top, float scale) {
+  float part = (top - value) * scale;
+  return part < SAMPLE_BUCKETS - 1 ? (nt_i32)part : SAMPLE_BUCKETS - 1;
+}
+
 // Keeps the shortest front of the list, sorted by value (descending) and id (ascending), that measures at least `goal`:
-// the sum of its entries' masses, or with `counts` their number. The whole list must measure as much. A radix search
-// over the values' keys finds the last value kept, and what of the goal its ties are to bring.
-static void sample_cut(sample_list *list, nt_i64 goal, const int counts) {
-  static const int shifts[3] = {21, 10, 0};
+// the sum of its entries' masses, or with `counts` their number. The whole list must measure as much. The part of the
+// values' range in which the front ends is found first; a radix search over the keys of the entries in it then gives the
+// last value kept, and what of the goal its ties are to bring.
+NT_INLINE void sample_cut_by(sample_list *list, nt_i64 goal, const int counts) {
+  nt_i64 *histogram = list->histogram, member_count = 0;
+  float top = list->values[0], bottom = top;
+  for (nt_i64 i = 1; i < list->count; i++) {
+    top = list->values[i] > top ? list->values[i] : top;
+    bottom = list->values[i] < bottom ? list->values[i] : bottom;
+  }
+  // Scale 0, one part for all, where the values are equal or too far apart.
+  float scale = top - bottom > 1e-30f && top - bottom < 1e30f ? (float)(SAMPLE_BUCKETS - 1) / (top - bottom) : 0;
+  nt_i32 part = 0;
+  if (scale > 0) {
+    memset(histogram, 0, SAMPLE_BUCKETS * sizeof(nt_i64));
+    for (nt_i64 i = 0; i < list->count; i++)
+      histogram[sample_part(list->values[i], top, scale)] += sample_measure(list, i, counts);
+    part = sample_reach(histogram, &goal);
+  }
+  for (nt_i64 i = 0; i < list->count; i++) {
+    list->members[member_count] = (nt_i32)i;
+    member_count += scale > 0 ? sample_part(list->values[i], top, scale) == part : 1;
+  }
+  // Complemented keys ascend from the best value on; a prefix of one grows by 11, 11 and 10 bits.
   nt_u32 prefix = 0, mask = 0;
-  for (int level = 0; level < 3; level++) {
-    nt_u32 shift = (nt_u32)shifts[level], field = level == 2 ? 1023 : 2047;
-    memset(list->histogram, 0, (field + 1) * sizeof(nt_i64));
-    for (nt_i64 i = 0; i < list->count; i++) {
-      nt_u32 key = sample_key(list->values[i]);
-      if ((key & mask) != prefix) continue;
-      list->histogram[(key >> shift) & field] += counts ? 1 : sample_mass(list->weights[i]);
+  for (int shift = 21; shift >= 0; shift -= shift == 21 ? 11 : 10) {
+    nt_u32 field = shift == 0 ? 1023 : 2047;
+    memset(histogram, 0, SAMPLE_BUCKETS * sizeof(nt_i64));
+    for (nt_i64 j = 0; j < member_count; j++) {
+      nt_i32 i = list->members[j];
+      nt_u32 key = ~sample_key(list->values[i]);
+      if ((key & mask) == prefix) histogram[(key >> shift) & field] += sample_measure(list, i, counts);
     }
-    nt_u32 bucket = field;
-    while (bucket > 0 && list->histogram[bucket] < goal) goal -= list->histogram[bucket--];
-    prefix |= bucket << shift;
+    prefix |= (nt_u32)sample_reach(histogram, &goal) << shift;
     mask |= field << shift;
+    if (shift == 0) break;
   }
   nt_i64 count = 0;
   for (nt_i64 i = 0; i < list->count; i++) {
-    nt_u32 key = sample_key(list->values[i]);
-    if (key < prefix || (key == prefix && goal <= 0)) continue;
-    if (key == prefix) goal -= counts ? 1 : sample_mass(list->weights[i]);
+    nt_u32 key = ~sample_key(list->values[i]);
+    nt_i64 kept = key <= prefix;
+    if (key == prefix) {
+      kept = goal > 0;
+      goal -= sample_measure(list, i, counts);
+    }
     list->ids[count] = list->ids[i];
     list->values[count] = list->values[i];
     list->weights[count] = list->weights[i];
-    count += 1;
+    count += kept;
   }
   list->count = count;
+}
+static void sample_cut(sample_list *list, nt_i64 goal, int counts) {
+  if (counts) sample_cut_by(list, goal, 1);
+  else sample_cut_by(list, goal, 0);
 }
 
 // A bound that at least `wanted` elements reach, from the maxima of groups (see sample_maxima): the wanted-th largest

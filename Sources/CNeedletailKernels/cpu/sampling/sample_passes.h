@@ -148,4 +148,17 @@ static nt_i64 sample_weights(
   return total;
 }
 
+// The sum of the masses of the weights that are at least `least`.
+static nt_i64 sample_mass_above(const float *weights, nt_i64 count, float least) {
+  sample_masses sums = {};
+  for (nt_i64 i = 0; i < count; i += NT_LANES) {
+    nt_vec x = nt_load(weights + i);
+    nt_ivec kept = x >= nt_splat(least);
+    if (sample_any(kept)) sample_add_masses(&sums, nt_select(kept, x, nt_splat(0)));
+  }
+  nt_i64 total = 0;
+  for (int j = 0; j < NT_LANES; j++) total += sums[j];
+  return total;
+}
+
 #endif
