@@ -123,13 +123,12 @@ static void attention_run(attention_state *t, nt_i64 sequence, nt_i64 kv_head, n
 
   nt_i64 start = first / NT_ATTENTION_TILE * NT_ATTENTION_TILE;
   attention_places places, next;
-  attention_find(&next, a, sequence, kv_head, start, first, end);
+  attention_find(&next, 0, a, sequence, kv_head, start, first, end);
   // With many rows the arithmetic takes longer than the memory.
   attention_ahead *ahead = rows <= 16 ? t->ahead : 0;
   for (; start < end; start += NT_ATTENTION_TILE) {
     places = next;
-    attention_find(&next, a, sequence, kv_head, start + NT_ATTENTION_TILE, first, end);
-    if (ahead) attention_list_lines(ahead, a, &next);
+    attention_find(&next, ahead, a, sequence, kv_head, start + NT_ATTENTION_TILE, first, end);
     attention_load_keys(t->keys, a->cache, &places, a->head_dim, a->cache_dtype);
     attention_load_values(t->values, t->value_stride, a->cache, &places, a->value_dim, a->cache_dtype);
     // Rows that see nothing of this tile: causal ones at the front, those whose window has passed at the back.

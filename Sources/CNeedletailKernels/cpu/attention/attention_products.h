@@ -25,6 +25,13 @@ typedef struct {
   const char *lines[ATTENTION_MAX_LINES];
 } attention_ahead;
 
+NT_INLINE void attention_list_lines(attention_ahead *ahead, const char *from, nt_i64 bytes) {
+  nt_i64 lines = (bytes + 63) / 64, room = ATTENTION_MAX_LINES - ahead->count;
+  if (lines > room) lines = room;
+  for (nt_i64 i = 0; i < lines; i++) ahead->lines[ahead->count + i] = from + i * 64;
+  ahead->count += lines;
+}
+
 // out[r][c] = sum over i < depth of left[r * left_stride + i] * right[i * right_stride + c], for rows x columns vectors.
 // Accumulated onto alpha[r] * out[r][c] where alpha is not null. prefetches: two of the lines ahead are asked for with
 // each i.

@@ -12,40 +12,32 @@ typedef struct {
   nt_i64 values[NT_ATTENTION_TILE];
 } attention_places;
 
-// Positions [first, end) of the tile that starts at `start`, of one sequence and kv head.
+// Finds positions [first, end) of the tile that starts at `start`, of one sequence and kv head; also lists the lines
+// that they lie on, where `ahead` is not null. A block's positions follow each other in memory.
 NT_INLINE void attention_find(
-  attention_places *places, const nt_attention_arguments *a, nt_i64 sequence, nt_i64 kv_head, nt_i64 start,
-  nt_i64 first, nt_i64 end) {
+  attention_places *places, attention_ahead *ahead, const nt_attention_arguments *a, nt_i64 sequence, nt_i64 kv_head,
+  nt_i64 start, nt_i64 first, nt_i64 end) {
   const nt_i32 *table = a->block_tables + sequence * a->block_table_stride;
-  nt_i64 size = a->block_size, elements = size * (a->head_dim + a->value_dim);
-  nt_i64 block = start / size, offset = start % size;
-  for (nt_i64 i = 0; i < NT_ATTENTION_TILE; i++) {
-    int wanted = start + i >= first && start + i < end;
-    nt_i64 base = wanted ? ((nt_i64)table[block] * a->kv_heads + kv_head) * elements : 0;
-    places->keys[i] = wanted ? base + offset * a->head_dim : -1;
-    places->values[i] = wanted ? base + size * a->head_dim + offset * a->value_dim : -1;
-    offset += 1;
-    if (offset == size) {
-      offset = 0;
-      block += 1;
+  nt_i64 size = a->block_size, elements = size * (a->head_dim + a->value_dim), bytes = nt_dtype_bytes(a->cache_dtype);
+  nt_i64 position = start > first ? start : first, stop = start + NT_ATTENTION_TILE;
+  if (end < stop) stop = end;
+  if (stop - position < NT_ATTENTION_TILE) memset(places, 0xff, sizeof(*places));
+  if (ahead) ahead->count = ahead->next = 0;
+  while (position < stop) {
+    nt_i64 offset = position % size, run = size - offset < stop - position ? size - offset : stop - position;
+    nt_i64 keys = ((nt_i64)table[position / size] * a->kv_heads + kv_head) * elements;
+    nt_i64 values = keys + size * a->head_dim + offset * a->value_dim, at = position - start;
+    keys += offset * a->head_dim;
+    for (nt_i64 i = 0; i < run; i++) {
+      places->keys[at + i] = keys + i * a->head_dim;
+      places->values[at + i] = values + i * a->value_dim;
     }
+    if (ahead) {
+      attention_list_lines(ahead, (const char *)a->cache + keys * bytes, run * a->head_dim * bytes);
+      attention_list_lines(ahead, (const char *)a->cache + values * bytes, run * a->value_dim * bytes);
+    }
+    position += run;
   }
-}
-
-// Lists the lines of a tile.
-NT_INLINE void attention_list_lines(
-  attention_ahead *ahead, const nt_attention_arguments *a, const attention_places *places) {
-  nt_i64 bytes = nt_dtype_bytes(a->cache_dtype), count = 0;
-  const char *cache = a->cache;
-  nt_i64 lines_of_keys = (a->head_dim * bytes + 63) / 64, lines_of_values = (a->value_dim * bytes + 63) / 64;
-  for (int i = 0; i < NT_ATTENTION_TILE; i++) {
-    if (places->keys[i] < 0 || count + lines_of_keys + lines_of_values > ATTENTION_MAX_LINES) continue;
-    const char *keys = cache + places->keys[i] * bytes, *values = cache + places->values[i] * bytes;
-    for (nt_i64 j = 0; j < lines_of_keys; j++) ahead->lines[count++] = keys + j * 64;
-    for (nt_i64 j = 0; j < lines_of_values; j++) ahead->lines[count++] = values + j * 64;
-  }
-  ahead->count = count;
-  ahead->next = 0;
 }
 
 // keys[d * NT_ATTENTION_TILE + i] = element d of position i.
