@@ -1,3 +1,12 @@
+// Rounding a double calls C's mathematics library, which is linked only where it is imported.
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// A JSON document as a plain value.
 ///
 /// Objects keep the order of their keys (chat templates print them in order), integers stay integers, and parsing is
@@ -16,6 +25,20 @@ public enum JSON: Sendable, Hashable {
 }
 
 extension JSON {
+  /// Values are equal when they are of one kind and hold the same; strings by their bytes, objects in any order.
+  public static func == (a: JSON, b: JSON) -> Bool {
+    switch (a, b) {
+    case (.null, .null): true
+    case (.bool(let a), .bool(let b)): a == b
+    case (.int(let a), .int(let b)): a == b
+    case (.double(let a), .double(let b)): a == b
+    case (.string(let a), .string(let b)): a.utf8.count == b.utf8.count && a.utf8.elementsEqual(b.utf8)
+    case (.array(let a), .array(let b)): a == b
+    case (.object(let a), .object(let b)): a == b
+    default: false
+    }
+  }
+
   /// The member of an object, or nil where this is no object or has no such key.
   public subscript(key: String) -> JSON? {
     if case .object(let object) = self { object[key] } else { nil }

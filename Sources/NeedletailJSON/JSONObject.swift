@@ -5,14 +5,16 @@
 public struct JSONObject: Sendable {
   /// The members, each key once.
   public private(set) var members: [(key: String, value: JSON)]
-  private var index: [ExactKey: Int] = [:]
+  /// Open addressing over the members' positions, -1 where free; empty below `indexThreshold` members. A power of two
+  /// of at least twice the members.
+  private var slots: [Int32] = []
   private static let indexThreshold = 16
 
   /// Makes an object; the last of equal keys stays, at the place of the first.
   public init(_ members: [(String, JSON)] = []) {
     self.members = []
     self.members.reserveCapacity(members.count)
-    if members.count >= Self.indexThreshold { index.reserveCapacity(members.count) }
+    if members.count >= Self.indexThreshold { reindex(for: members.count) }
     for (key, value) in members { self[key] = value }
   }
 
@@ -23,45 +25,66 @@ public struct JSONObject: Sendable {
 
   /// The value of a key; setting nil removes it.
   public subscript(key: String) -> JSON? {
-    get { position(of: key).map { members[$0].value } }
+    get {
+      let (position, _) = find(key)
+      return position.map { members[$0].value }
+    }
     set {
-      switch (position(of: key), newValue) {
+      let (position, slot) = find(key)
+      switch (position, newValue) {
       case (let position?, let value?): members[position].value = value
       case (let position?, nil):
         members.remove(at: position)
-        reindex()
+        reindex(for: members.count)
       case (nil, let value?):
         members.append((key, value))
-        if members.count == Self.indexThreshold {
-          reindex()
-        } else if members.count > Self.indexThreshold {
-          index[ExactKey(key)] = members.count - 1
+        if slots.count >= 2 * members.count {
+          slots[slot] = Int32(members.count - 1)
+        } else if members.count >= Self.indexThreshold {
+          reindex(for: 2 * members.count)
         }
       case (nil, nil): break
       }
     }
   }
 
-  private func position(of key: String) -> Int? {
-    members.count < Self.indexThreshold
-      ? members.firstIndex { ExactKey($0.key) == ExactKey(key) } : index[ExactKey(key)]
+  /// Where a member of a key stands, and the slot that holds its position or is free for it.
+  private func find(_ key: String) -> (position: Int?, slot: Int) {
+    guard !slots.isEmpty else { return (members.firstIndex { $0.key.isIdentical(to: key) }, 0) }
+    let mask = slots.count - 1
+    var slot = key.exactHash & mask
+    while slots[slot] >= 0 {
+      let position = Int(slots[slot])
+      if members[position].key.isIdentical(to: key) { return (position, slot) }
+      slot = (slot + 1) & mask
+    }
+    return (nil, slot)
   }
 
-  private mutating func reindex() {
-    index.removeAll(keepingCapacity: true)
-    guard members.count >= Self.indexThreshold else { return }
-    for (position, member) in members.enumerated() { index[ExactKey(member.key)] = position }
+  /// Makes slots for a number of members and enters those there are.
+  private mutating func reindex(for count: Int) {
+    slots = []
+    guard count >= Self.indexThreshold else { return }
+    var size = 2 * Self.indexThreshold
+    while size < 2 * count { size *= 2 }
+    slots = Array(repeating: -1, count: size)
+    for (position, member) in members.enumerated() { slots[find(member.key).slot] = Int32(position) }
   }
 }
 
-/// A key compared by its bytes: String's own equality holds canonically equivalent texts for one, a vocabulary does not.
-private struct ExactKey: Hashable {
-  let text: String
-  init(_ text: String) { self.text = text }
-  static func == (a: ExactKey, b: ExactKey) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
-  func hash(into hasher: inout Hasher) {
-    var text = text
+// String's own equality holds canonically equivalent texts for one, a vocabulary does not.
+extension String {
+  /// Whether two texts have the same bytes.
+  fileprivate func isIdentical(to other: String) -> Bool {
+    utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+  }
+
+  /// A hash of the bytes, seeded anew in each process.
+  fileprivate var exactHash: Int {
+    var text = self
+    var hasher = Hasher()
     text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    return hasher.finalize()
   }
 }
 

@@ -4,38 +4,50 @@ extension JSONParser {
     position += 1
     let start = position
     // Most strings have no escape: find the end, then decode once.
-    while position < bytes.count, bytes[position] != UInt8(ascii: "\""), bytes[position] != UInt8(ascii: "\\") {
-      guard bytes[position] >= 0x20 else { throw error("a control character in a string") }
-      position += 1
-    }
+    skipPlainText()
     guard position < bytes.count else { throw error("a string does not end") }
-    if bytes[position] == UInt8(ascii: "\"") {
+    switch bytes[position] {
+    case UInt8(ascii: "\""):
       let text = try decode(UnsafeBufferPointer(rebasing: bytes[start..<position]))
       position += 1
       return text
+    case UInt8(ascii: "\\"): return try escapedString(from: start)
+    default: throw error("a control character in a string")
     }
-    return try escapedString(from: start)
+  }
+
+  /// Moves on to the next quote, backslash or control character.
+  private mutating func skipPlainText() {
+    var end = position
+    while end < bytes.count {
+      let byte = bytes[end]
+      if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte < 0x20 { break }
+      end += 1
+    }
+    position = end
   }
 
   private mutating func escapedString(from start: Int) throws(JSONError) -> String {
-    var text = Array(bytes[start..<position])
-    while position < bytes.count {
-      let byte = bytes[position]
-      position += 1
-      switch byte {
+    var text: [UInt8] = []
+    var plainStart = start
+    while true {
+      text.append(contentsOf: bytes[plainStart..<position])
+      guard position < bytes.count else { throw error("a string does not end") }
+      switch bytes[position] {
       case UInt8(ascii: "\""):
-        let copy = text
-        var result: Result<String, JSONError> = .success("")
-        copy.withUnsafeBufferPointer { buffer in
-          do throws(JSONError) { result = .success(try decode(buffer)) } catch { result = .failure(error) }
+        position += 1
+        let decoded: Result<String, JSONError> = text.withUnsafeBufferPointer { buffer in
+          do throws(JSONError) { return .success(try decode(buffer)) } catch { return .failure(error) }
         }
-        return try result.get()
-      case UInt8(ascii: "\\"): text.append(contentsOf: try escape())
-      case 0..<0x20: throw error("a control character in a string")
-      default: text.append(byte)
+        return try decoded.get()
+      case UInt8(ascii: "\\"):
+        position += 1
+        try escape(into: &text)
+      default: throw error("a control character in a string")
       }
+      plainStart = position
+      skipPlainText()
     }
-    throw error("a string does not end")
   }
 
   private func decode(_ slice: UnsafeBufferPointer<UInt8>) throws(JSONError) -> String {
@@ -43,17 +55,17 @@ extension JSONParser {
     return text
   }
 
-  private mutating func escape() throws(JSONError) -> [UInt8] {
+  private mutating func escape(into text: inout [UInt8]) throws(JSONError) {
     guard position < bytes.count else { throw error("a string does not end") }
     let kind = bytes[position]
     position += 1
     switch kind {
-    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return [kind]
-    case UInt8(ascii: "b"): return [0x08]
-    case UInt8(ascii: "f"): return [0x0C]
-    case UInt8(ascii: "n"): return [0x0A]
-    case UInt8(ascii: "r"): return [0x0D]
-    case UInt8(ascii: "t"): return [0x09]
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(kind)
+    case UInt8(ascii: "b"): text.append(0x08)
+    case UInt8(ascii: "f"): text.append(0x0C)
+    case UInt8(ascii: "n"): text.append(0x0A)
+    case UInt8(ascii: "r"): text.append(0x0D)
+    case UInt8(ascii: "t"): text.append(0x09)
     case UInt8(ascii: "u"):
       var code = UInt32(try hex4())
       if 0xD800..<0xDC00 ~= code {
@@ -66,7 +78,7 @@ extension JSONParser {
         code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
       }
       guard let scalar = Unicode.Scalar(code) else { throw error("half a surrogate pair") }
-      return Array(String(Character(scalar)).utf8)
+      text.append(contentsOf: UTF8.encode(scalar) ?? .init())
     default: throw error("an unknown escape in a string")
     }
   }

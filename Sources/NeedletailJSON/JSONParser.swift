@@ -94,6 +94,8 @@ struct JSONParser {
     var elements: [JSON] = []
     skipSpace()
     if take(UInt8(ascii: "]")) { return .array([]) }
+    // Growing from one element by doubling costs short arrays, such as the pairs of a merge list, an allocation each.
+    elements.reserveCapacity(2)
     while true {
       elements.append(try value(depth: depth + 1))
       skipSpace()
@@ -126,7 +128,26 @@ struct JSONParser {
     return true
   }
 
+  /// An integer of up to 18 digits, which no other kind of number could be; nil, without moving, for all others.
+  private mutating func shortInteger() -> Int? {
+    var end = position
+    let isNegative = bytes[end] == UInt8(ascii: "-")
+    if isNegative { end += 1 }
+    let first = end
+    var value = 0
+    while end < bytes.count, case let digit = bytes[end] &- 0x30, digit < 10 {
+      guard end - first < 18 else { return nil }
+      value = value &* 10 &+ Int(digit)
+      end += 1
+    }
+    guard end > first, bytes[first] != UInt8(ascii: "0") || end == first + 1 else { return nil }
+    if end < bytes.count, bytes[end] == UInt8(ascii: ".") || bytes[end] | 0x20 == UInt8(ascii: "e") { return nil }
+    position = end
+    return isNegative ? -value : value
+  }
+
   private mutating func number() throws(JSONError) -> JSON {
+    if let integer = shortInteger() { return .int(integer) }
     let start = position
     if position < bytes.count, bytes[position] == UInt8(ascii: "-") { position += 1 }
     if options.allowsNonFiniteNumbers, position < bytes.count, bytes[position] == UInt8(ascii: "I") {

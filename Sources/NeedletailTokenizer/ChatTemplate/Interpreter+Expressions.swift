@@ -168,7 +168,7 @@ extension Jinja.Interpreter {
     switch callee {
     case .undefined(let problem): throw failure(problem)
     case .object(let function as Jinja.Function): return try function.call(self, arguments.unmarked)
-    case .object(let macro as Jinja.Macro): return .string(try call(macro, arguments))
+    case .object(let macro as Jinja.Macro): return .string(try nested(weight: 2) { try call(macro, arguments) })
     case .object(let loop as Jinja.Loop):
       let elements = try arguments.bind("loop", ["iterable"], required: 1)
       guard let recurse = loop.recurse, let iterable = elements[0] else {

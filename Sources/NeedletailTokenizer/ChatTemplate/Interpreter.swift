@@ -49,14 +49,14 @@ extension Jinja {
       try charge(bytes / 64)
     }
 
-    /// Runs a part that nests in another one.
+    /// Runs a part that nests in another one; the weight says how much more stack than others it takes.
     @inline(__always)
-    func nested<Result>(_ part: () throws -> Result) throws -> Result {
-      guard depth < limits.maximumDepth else {
+    func nested<Result>(weight: Int = 1, _ part: () throws -> Result) throws -> Result {
+      guard depth <= limits.maximumDepth - weight else {
         throw ChatTemplateError(.limit, "The template nests or recurses more than \(limits.maximumDepth) deep.")
       }
-      depth += 1
-      defer { depth -= 1 }
+      depth += weight
+      defer { depth -= weight }
       return try part()
     }
 

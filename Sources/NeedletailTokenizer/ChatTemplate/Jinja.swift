@@ -6,7 +6,7 @@
 /// bounded: the source's nesting by the parser, everything else by the interpreter's steps, sizes and depth.
 enum Jinja {
   /// How deep tags, blocks and parentheses may nest in a source.
-  static let maximumSourceNesting = 48
+  static let maximumSourceNesting = 96
   /// How deep lists, dictionaries and generators may nest in each other.
   static let maximumValueDepth = 160
 }

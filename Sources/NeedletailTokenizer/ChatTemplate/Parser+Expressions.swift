@@ -9,7 +9,10 @@ extension Jinja.Parser {
   private mutating func conditional() throws -> Expression {
     let mark = unknown.count
     var value = try disjunction()
+    var count = 0
     while takeName("if") {
+      count += 1
+      guard count <= Jinja.maximumSourceNesting else { throw error("Too many conditions follow each other.") }
       let test = try disjunction()
       let otherwise = takeName("else") ? try nested { try $0.conditional() } : nil
       value = .conditional(test: test, then: value, otherwise: otherwise)
