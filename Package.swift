@@ -47,6 +47,49 @@ let package = Package(
       dependencies: [
         "NeedletailJSON", "NeedletailGraph", "NeedletailKernels", "CNeedletailKernels", "NeedletailCheckpoint",
       ]),
+    .testTarget(name: "NeedletailJSONTests", dependencies: ["NeedletailJSON"]),
+    .testTarget(name: "NeedletailGraphTests", dependencies: ["NeedletailGraph"]),
+    .testTarget(
+      name: "NeedletailModelsTests", dependencies: ["NeedletailModels", "NeedletailJSON", "NeedletailGraph"],
+      exclude: ["Fixtures"]),
+    .testTarget(
+      name: "NeedletailCheckpointTests",
+      dependencies: ["NeedletailCheckpoint", "NeedletailGraph", "NeedletailJSON"]),
+    .testTarget(
+      name: "NeedletailKernelsTests",
+      dependencies: ["NeedletailKernels", "NeedletailGraph", "NeedletailTesting", "CNeedletailKernels"]),
+    .testTarget(
+      name: "NeedletailCompilerTests",
+      dependencies: ["NeedletailCompiler", "NeedletailKernels", "NeedletailGraph", "NeedletailModels", "NeedletailJSON"]),
+    .testTarget(
+      name: "NeedletailCPUTests",
+      dependencies: [
+        "NeedletailCPU", "NeedletailKernels", "NeedletailGraph", "NeedletailTesting", "CNeedletailKernels",
+      ]),
+    .testTarget(
+      name: "NeedletailRuntimeTests",
+      dependencies: ["NeedletailRuntime", "NeedletailKernels", "CNeedletailKernels"]),
+    .testTarget(
+      name: "NeedletailRuntimePlaygroundTests",
+      dependencies: [
+        "NeedletailRuntime", "NeedletailCompiler", "NeedletailKernels", "NeedletailModels", "NeedletailJSON",
+        "NeedletailGraph", "NeedletailTesting",
+      ]),
+    .testTarget(
+      name: "NeedletailTokenizerTests", dependencies: ["NeedletailTokenizer", "NeedletailJSON"],
+      exclude: ["Fixtures"]),
+    .testTarget(
+      name: "NeedletailTests",
+      dependencies: [
+        "Needletail", "NeedletailCheckpoint", "NeedletailTesting", "NeedletailKernels", "NeedletailCPU",
+        "NeedletailTokenizer",
+      ],
+      exclude: ["Fixtures"]),
+    .testTarget(
+      name: "NeedletailCLITests",
+      dependencies: [
+        "NeedletailCLI", "Needletail", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c2x

@@ -43,7 +43,6 @@ public struct CompiledModel: Sendable {
       throw LoadError("the cache cannot be stored in \(cacheDType.name); choose float32, bfloat16 or float16")
     }
     precision = PrecisionPolicy(dtype, cache: cacheDType)
-    try options.limits.validate()
     let sizes = try EngineSizes(package.model, limits: options.limits, cacheDType: cacheDType)
     blockCount = sizes.blockCount
     let graph = try package.model.trace(maximumSequenceLength: sizes.plan.sequenceLength)
@@ -75,51 +74,46 @@ public struct CompiledModel: Sendable {
   }
 }
 
-/// The sizes of an engine: those asked for, the others chosen.
+/// The sizes of an engine: those asked for, the others chosen for the device and the model.
 struct EngineSizes {
   let plan: PlanLimits
   let blockCount: Int
 
-  // Logits of a step take no more than this unless asked to.
+  // Rows of logits beyond one for each sequence are for scoring prompts; they take no more than this unless asked to.
   private static let usualLogitsBytes = 256 << 20
 
   init(_ model: any LanguageModel, limits: EngineLimits, cacheDType: DType) throws {
-    let blockSize = limits.blockSize ?? 16
-    let sequences = limits.maximumSequences ?? 64
-    let wanted = limits.maximumSequenceLength ?? model.maximumSequenceLength
-    let bytesPerToken = try Self.cacheElementsPerToken(model) * cacheDType.byteCount
-    let tokens: Int
-    if let asked = limits.cacheTokens {
-      tokens = asked
-    } else if let bytes = limits.cacheBytes {
-      tokens = bytes / max(bytesPerToken, 1)
-    } else {
-      // A quarter of the memory at most; pages that are never written to are never taken.
-      tokens = min(wanted * sequences, Self.physicalMemory / 4 / max(bytesPerToken, 1))
+    let graph = try model.trace()
+    var size = EngineLimits.ModelSize(
+      maximumSequenceLength: model.maximumSequenceLength, vocabularySize: model.vocabularySize,
+      cacheBytesPerToken: Self.cacheElementsPerToken(graph) * cacheDType.byteCount)
+    // Rotary positions go on past the length a model was made for (that is what "dynamic" is about), a table does not.
+    if !Self.hasPositionTable(graph) {
+      size.maximumSequenceLength = max(size.maximumSequenceLength, limits.maximumSequenceLength ?? 0)
     }
-    blockCount = tokens / blockSize
-    guard blockCount > 0, blockCount <= Int(Int32.max) else {
-      throw LoadError(
-        "a cache of \(tokens) tokens has \(blockCount) blocks of \(blockSize); a token takes \(bytesPerToken) bytes")
-    }
-    let length = min(wanted, blockCount * blockSize)
-    if let asked = limits.maximumSequenceLength, length < asked {
-      throw LoadError("sequences of \(asked) tokens do not fit the cache of \(blockCount * blockSize) tokens")
-    }
-    let stepTokens = limits.tokensPerStep ?? 512
-    let rowBytes = model.vocabularySize * 4
-    let rows = limits.maximumScoredRows ?? max(1, min(sequences, stepTokens), min(stepTokens, Self.usualLogitsBytes / rowBytes))
+    // A quarter of the memory at most; pages that are never written to are never taken.
+    let resolved = try limits.resolved(for: size, on: .cpu, freeBytes: Self.physicalMemory / 4)
+    let scoring = min(resolved.tokensPerStep, Self.usualLogitsBytes / (model.vocabularySize * 4))
     plan = PlanLimits(
-      tokens: stepTokens, sequences: min(sequences, stepTokens), scoredRows: rows, sequenceLength: length,
-      blockSize: blockSize)
+      tokens: resolved.tokensPerStep, sequences: min(resolved.maximumSequences, resolved.tokensPerStep),
+      scoredRows: limits.maximumScoredRows ?? max(resolved.maximumScoredRows, scoring),
+      sequenceLength: resolved.maximumSequenceLength, blockSize: resolved.blockSize)
+    blockCount = resolved.blockCount
   }
 
   /// Numbers that the caches of all layers keep of a token.
-  private static func cacheElementsPerToken(_ model: any LanguageModel) throws -> Int {
-    let graph = try model.trace()
-    return graph.nodes.reduce(0) { sum, node in
+  private static func cacheElementsPerToken(_ graph: Graph) -> Int {
+    graph.nodes.reduce(0) { sum, node in
       guard case .attention = node.op else { return sum }
       return sum + [node.inputs[1], node.inputs[2]].reduce(0) { $0 + graph[$1].elements.count }
+    }
+  }
+
+  private static func hasPositionTable(_ graph: Graph) -> Bool {
+    let positions = graph.nodes.first { $0.op == .input(StepInput.positions.rawValue) }?.results.first
+    return graph.nodes.contains { node in
+      guard case .embed = node.op else { return false }
+      return node.inputs[1] == positions
     }
   }
 
