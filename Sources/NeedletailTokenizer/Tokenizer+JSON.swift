@@ -23,6 +23,9 @@ extension Tokenizer {
       ?? PostProcessor(
         prefix: config?["add_bos_token"]?.bool == true ? beginning.map { [$0] } ?? [] : [],
         suffix: config?["add_eos_token"]?.bool == true ? end.map { [$0] } ?? [] : [])
+    if let unknown = postProcessor.ids.first(where: { added.token(of: $0) == nil && vocabulary.text(of: $0) == nil }) {
+      throw TokenizerError("the tokenizer's post-processor adds the id \(unknown), which is no token's")
+    }
     self.init(
       pipeline: TokenizerPipeline(
         vocabulary: vocabulary, added: added, normalizer: normalizer, preTokenizers: preTokenizers, model: model,

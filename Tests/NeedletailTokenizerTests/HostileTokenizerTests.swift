@@ -2,6 +2,12 @@ import NeedletailJSON
 import NeedletailTokenizer
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Damaged and hostile files throw one sentence, hostile texts are encoded in bounded time; nothing traps.
 struct HostileTokenizerTests {
   static let vocab: JSON = ["a": 0, "b": 1, "ab": 2]
@@ -55,7 +61,7 @@ struct HostileTokenizerTests {
     #"\x{110000}"#, #"\xZ"#, "(a*)*", "(?q)a", #"\"#, "[[:nope:]]",
     "(?:" + "((((((((((a{9}){9}){9}){9}){9}){9}){9}){9}){9}){9})",
     String(repeating: "(", count: 100_000), String(repeating: "[", count: 1000), "^*", "(?i", "(?#comment)a", #"\Ga"#,
-    #"\Xa"#,
+    #"\Xa"#, "a" + String(repeating: "?", count: 50_000), String(repeating: "(?i)", count: 1000),
   ])
   func unknownPatternsThrow(_ pattern: String) {
     let split: JSON = ["type": "Split", "pattern": ["Regex": .string(pattern)], "behavior": "Isolated"]
@@ -146,6 +152,56 @@ struct HostileTokenizerTests {
     ] as [[UInt8]])
   func damagedProtobufsThrow(_ bytes: [UInt8]) {
     #expect(throws: TokenizerError.self) { try Tokenizer(sentencePieceModel: bytes, config: nil) }
+  }
+
+  @Test(
+    arguments: [
+      ["type": "RobertaProcessing", "sep": ["</s>", 9], "cls": ["<s>", 0]],
+      ["type": "BertProcessing", "sep": ["</s>", 1]],
+      ["type": "TemplateProcessing", "single": [["SpecialToken": ["id": "x"]], ["Sequence": ["id": "A"]]]],
+      ["type": "TemplateProcessing", "single": []], ["type": "TemplateProcessing", "single": [["Other": 1]]],
+      [
+        "type": "TemplateProcessing", "single": [["Sequence": ["id": "A"]], ["SpecialToken": ["id": "x"]]],
+        "special_tokens": ["x": ["ids": [3]]],
+      ],
+    ] as [JSON])
+  func damagedPostProcessorsThrow(_ json: JSON) {
+    let message = Self.message(["model": ["vocab": Self.vocab, "merges": []], "post_processor": json])
+    #expect(message.hasPrefix("the "), "\(json): \(message)")
+  }
+
+  @Test func damagedFilesInADirectoryAreNamed() throws {
+    var template = Array("/tmp/needletail-tokenizer-XXXXXX".utf8CString)
+    let directory = try #require(mkdtemp(&template).map { String(cString: $0) })
+    func write(_ name: String, _ text: some Sequence<UInt8>) throws {
+      let file = try #require(fopen("\(directory)/\(name)", "wb"))
+      let bytes = Array(text)
+      #expect(fwrite(bytes, 1, bytes.count, file) == bytes.count)
+      fclose(file)
+    }
+    defer {
+      for name in ["tokenizer.json", "tokenizer.model", "tokenizer_config.json"] { unlink("\(directory)/\(name)") }
+      rmdir(directory)
+    }
+    func message() -> String {
+      do {
+        return "\(try Tokenizer.load(directory: directory).encode("the"))"
+      } catch {
+        return "\(error)"
+      }
+    }
+    try write("tokenizer.model", try TokenizerFixtures.bytes(TrainedTokenizerTests.folder + "piece_bpe.model"))
+    try write("tokenizer_config.json", #"{"add_bos_token": false}"#.utf8)
+    #expect(message() == "\(try TrainedTokenizerTests.load("piece_bpe").encode("the", addSpecialTokens: false))")
+    let whole = try TokenizerFixtures.bytes(TrainedTokenizerTests.folder + "bytes_qwen.json")
+    try write("tokenizer.json", whole)
+    #expect(message() == "\(try TrainedTokenizerTests.load("bytes_qwen").encode("the"))")
+    for length in stride(from: 0, to: whole.count, by: 499) {
+      try write("tokenizer.json", whole[..<length])
+      #expect(message().hasPrefix("tokenizer.json: invalid JSON at byte "), "\(length) bytes: \(message())")
+    }
+    try write("tokenizer_config.json", "{".utf8)
+    #expect(message().hasPrefix("tokenizer_config.json: invalid JSON at byte "))
   }
 
   @Test func missingAndUnreadableFilesAreSentences() {

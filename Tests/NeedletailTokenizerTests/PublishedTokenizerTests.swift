@@ -66,6 +66,7 @@ struct PublishedTokenizerTests {
     let bytes = try TokenizerFixtures.bytes(TokenizerFixtures.shared + "data/wikitext2/test.txt").prefix(1_000_000)
     let text = String(decoding: bytes, as: UTF8.self)
     let clock = ContinuousClock()
+    let rate = { (time: Duration) in Int(1 / (time / .seconds(1))) }
     for name in ["needle-40m", "llama3", "gpt2", "phi3", "t5_small", "llama2"] {
       let load = { try name == "needle-40m" ? Tokenizer.load(directory: Self.needle) : Self.load(name) }
       var tokenizer: Tokenizer?
@@ -75,7 +76,7 @@ struct PublishedTokenizerTests {
       let encoding = clock.measure { ids = tokenizer.encode(text, addSpecialTokens: false) }
       var decoded = ""
       let decoding = clock.measure { decoded = tokenizer.decode(ids) }
-      print("\(name): loads in \(loading), encodes 1 MB in \(encoding), decodes it in \(decoding), \(ids.count) tokens")
+      print("\(name): loads in \(loading), encodes \(rate(encoding)) MB/s, decodes \(rate(decoding)) MB/s")
       #expect(encoding < .seconds(1), "\(name)")
       // T5 normalizes white space, and Phi-3 puts a space after every special token, of which this text has many.
       let isSame = ["t5_small", "phi3"].contains(name) || TokenizerFixtures.same(decoded, text)

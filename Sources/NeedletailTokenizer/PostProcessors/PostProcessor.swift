@@ -31,6 +31,9 @@ struct PostProcessor: Sendable {
     }
   }
 
+  /// The ids that it adds; each must be a token's.
+  var ids: [Int32] { prefix + suffix }
+
   /// `["</s>", 2]`
   private static func id(of pair: JSON?, in type: String) throws -> Int32 {
     guard let pair = pair?.array, pair.count == 2, let id = pair[1].int, let id = Int32(exactly: id), id >= 0 else {

@@ -5,6 +5,7 @@ struct PatternParser {
   private static let maximumLength = 1 << 16
   private static let maximumDepth = 64
   private static let maximumCount = 1000
+  private static let maximumQuantifiers = 8
 
   let scalars: [Unicode.Scalar]
   var position = 0
@@ -57,7 +58,12 @@ struct PatternParser {
     var parts: [PatternNode] = []
     while let scalar = next, scalar != "|", scalar != ")" {
       var part = try atom()
-      while let quantified = try quantifier(part) { part = quantified }
+      var quantifierCount = 0
+      while let quantified = try quantifier(part) {
+        part = quantified
+        quantifierCount += 1
+        guard quantifierCount <= Self.maximumQuantifiers else { throw error("too many quantifiers in a row") }
+      }
       parts.append(part)
     }
     return parts.count == 1 ? parts[0] : parts.isEmpty ? .empty : .sequence(parts)

@@ -24,7 +24,7 @@ struct PatternProgram: Sendable {
     var endMask: UInt64 = 0
   }
 
-  private static let maximumLength = 1 << 17
+  private static let maximumLength = 1 << 15
 
   private(set) var instructions: [Instruction] = []
   private(set) var sets: [ScalarSet] = []
