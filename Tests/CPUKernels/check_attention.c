@@ -40,7 +40,7 @@ static contents make_contents(problem p) {
   return c;
 }
 
-// Runs the last `queries[s]` positions of a context cut to contexts[s] for the sequences that `chosen` names, with a cache
+// Runs the last queries[i] positions of a context cut to lengths[i] for the sequences that `chosen` names, with a cache
 // whose unused part is poisoned; returns out rows one sequence after another.
 static char *run(
   const contents *c, nt_cpu_kernel kernel, const int *chosen, const int *queries, const int *lengths, int count,
@@ -173,9 +173,9 @@ static void check_problem(nt_isa isa, problem p) {
   check_report(
     error <= bound && untouched && same,
     "attention %s heads %d/%d dims %d/%d block %d window %d softcap %g alibi %d sinks %d q %s cache %s out %s "
-    "sequences %d queries %d context %d: error %.2g%s%s", nt_isa_name(isa), p.heads, p.kv_heads, p.head_dim, p.value_dim,
-    p.block_size, p.window, p.softcap, p.alibi, p.sinks, check_dtype_name(p.q_dtype), check_dtype_name(p.cache_dtype),
-    check_dtype_name(p.out_dtype), p.sequences, p.queries[0], p.contexts[0], error,
+    "sequences %d queries %d context %d: error %.2g%s%s", nt_isa_name(isa), p.heads, p.kv_heads, p.head_dim,
+    p.value_dim, p.block_size, p.window, p.softcap, p.alibi, p.sinks, check_dtype_name(p.q_dtype),
+    check_dtype_name(p.cache_dtype), check_dtype_name(p.out_dtype), p.sequences, p.queries[0], p.contexts[0], error,
     untouched ? "" : ", wrote between rows", same ? "" : ", bits depend on others");
   free(want);
   check_free_all();
@@ -190,10 +190,12 @@ void check_attention(nt_isa isa) {
     nt_i32 kv_heads = 1 + (nt_i32)check_random_below(2), dim = dims[i % 14];
     problem p = {
       .heads = kv_heads * groups[check_random_below(7)], .kv_heads = kv_heads, .head_dim = dim,
-      .value_dim = check_random_below(3) ? dim : dims[check_random_below(14)], .block_size = sizes[check_random_below(5)],
+      .value_dim = check_random_below(3) ? dim : dims[check_random_below(14)],
+      .block_size = sizes[check_random_below(5)],
       .window = check_random_below(3) ? 0 : 1 + (nt_i32)check_random_below(150),
-      .softcap = check_random_below(3) ? 0 : 5, .alibi = check_random_below(4) == 0, .sinks = check_random_below(4) == 0,
-      .q_dtype = dtypes[i % 3], .cache_dtype = dtypes[check_random_below(3)], .out_dtype = dtypes[check_random_below(3)],
+      .softcap = check_random_below(3) ? 0 : 5, .alibi = check_random_below(4) == 0,
+      .sinks = check_random_below(4) == 0, .q_dtype = dtypes[i % 3], .cache_dtype = dtypes[check_random_below(3)],
+      .out_dtype = dtypes[check_random_below(3)],
       .workers = 1 + check_random_below(3), .sequences = 1 + (int)check_random_below(4)};
     if (i % 2) p.cache_dtype = p.q_dtype;
     for (int s = 0; s < p.sequences; s++) {

@@ -22,7 +22,9 @@ static grid make_grid(nt_i64 rows, nt_i64 width, nt_i64 stride, nt_i32 dtype, in
   else check_fill(g.p, count, dtype);
   return g;
 }
-static double at(const grid *g, nt_i64 row, nt_i64 column) { return check_load(g->p, row * g->stride + column, g->dtype); }
+static double at(const grid *g, nt_i64 row, nt_i64 column) {
+  return check_load(g->p, row * g->stride + column, g->dtype);
+}
 static int gaps_untouched(const grid *g) {
   nt_i64 bytes = check_dtype_bytes(g->dtype);
   for (nt_i64 r = 0; r + 1 < g->rows; r++)
@@ -229,7 +231,8 @@ static void check_unary(nt_isa isa, nt_i64 rows, nt_i32 width, nt_i32 activation
       worsen(&worst, at(&out, r, i), want, bound);
     }
   check_report(
-    worst <= 1 && gaps_untouched(&out), "unary %s rows %lld width %d activation %d softcap %g range %g: error %.3f of bound",
+    worst <= 1 && gaps_untouched(&out),
+    "unary %s rows %lld width %d activation %d softcap %g range %g: error %.3f of bound",
     nt_isa_name(isa), rows, width, activation, softcap, range, worst);
   check_free_all();
 }
@@ -300,7 +303,8 @@ void check_rows(nt_isa isa) {
     check_unary(isa, rows, widths[i], NT_SILU, 0, 95);
     for (nt_i32 operation = 0; operation < 4; operation++)
       for (int repeats = 0; repeats < 2; repeats++) check_binary(isa, rows, widths[i], operation, repeats);
-    for (int panels = 0; panels < 2; panels++) check_gather_rows(isa, rows, widths[i], widths[19 - i] % 300 + 1, panels);
+    for (int panels = 0; panels < 2; panels++)
+      check_gather_rows(isa, rows, widths[i], widths[19 - i] % 300 + 1, panels);
   }
   check_rope_table(isa, 33, 1, 100);
   check_rope_table(isa, 31, 33, 5000);

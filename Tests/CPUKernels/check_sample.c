@@ -1,7 +1,7 @@
 // sample: against the definition by sorted lists in double precision.
 //
-// Where the definition is discrete (the largest logit, which tokens top-k keeps, ties) the kernel must agree; a draw must
-// be a token whose part of the kept mass holds the generator's number, within the rounding of the weights.
+// Where the definition is discrete (the largest logit, which tokens top-k keeps, ties) the kernel must agree; a draw
+// must be a token whose part of the kept mass holds the generator's number, within the rounding of the weights.
 #include "check.h"
 
 typedef struct {
@@ -18,7 +18,8 @@ static int by_id(const void *a, const void *b) { return ((const entry *)a)->id -
 
 // Philox4x32-10, written anew from its paper: rounds on four words with two multipliers.
 static double generator(nt_u64 seed, nt_u64 position) {
-  nt_u32 k0 = (nt_u32)seed, k1 = (nt_u32)(seed >> 32), c0 = (nt_u32)position, c1 = (nt_u32)(position >> 32), c2 = 0, c3 = 0;
+  nt_u32 k0 = (nt_u32)seed, k1 = (nt_u32)(seed >> 32);
+  nt_u32 c0 = (nt_u32)position, c1 = (nt_u32)(position >> 32), c2 = 0, c3 = 0;
   for (int i = 0; i < 10; i++) {
     nt_u64 p0 = 0xD2511F53ull * c0, p1 = 0xCD9E8D57ull * c2;
     nt_u32 n0 = (nt_u32)(p1 >> 32) ^ c1 ^ k0, n2 = (nt_u32)(p0 >> 32) ^ c3 ^ k1;
@@ -66,7 +67,8 @@ static int may_be_drawn(entry *entries, subject s, int token) {
   while (count > 0 && entries[count - 1].logit == -INFINITY) count -= 1;
   if (p->top_k > 0 && p->top_k < count) count = p->top_k;
   double sum = 0;
-  for (int i = 0; i < count; i++) sum += entries[i].weight = exp((entries[i].logit - entries[0].logit) / p->temperature);
+  for (int i = 0; i < count; i++)
+    sum += entries[i].weight = exp((entries[i].logit - entries[0].logit) / p->temperature);
   int least = count, most = count;
   double slack = 3e-6;
   if (p->top_p < 1) {

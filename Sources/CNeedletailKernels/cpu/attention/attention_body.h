@@ -1,8 +1,8 @@
 // Paged causal attention (include/attention.h) with an online softmax in float32.
 //
 // A piece of work is one sequence, one kv head and up to ATTENTION_BLOCK rows; a row is one query of one of the heads
-// that share the kv head, so that decoding reads the cache once for all of them. Each tile of keys and values is brought
-// to float32 once for all rows of the piece.
+// that share the kv head, so that decoding reads the cache once for all of them. Each tile of keys and values is
+// brought to float32 once for all rows of the piece.
 #include "../../include/attention.h"
 #include "../common/rows.h"
 #include "../common/vector_math.h"

@@ -1,7 +1,7 @@
 // The two matrix products of attention over one tile, on a few rows at a time in registers.
 //
-// A row's sums run over the head's elements (scores) or the tile's positions (values) in ascending order, one multiply-add
-// each, whatever the number of rows: a query has the same bits alone and among others.
+// A row's sums run over the head's elements (scores) or the tile's positions (values) in ascending order, one
+// multiply-add each, whatever the number of rows: a query has the same bits alone and among others.
 #ifndef NEEDLETAIL_ATTENTION_PRODUCTS_H
 #define NEEDLETAIL_ATTENTION_PRODUCTS_H
 #include "../../include/attention.h"
@@ -16,8 +16,8 @@
 #endif
 #define ATTENTION_UNROLL _Pragma("clang loop unroll(full)")
 
-// The cache lines of a tile that is wanted soon. Blocks lie scattered, which the machine cannot foresee; asked for a few
-// at a time between the products, their reading overlaps with the arithmetic.
+// The cache lines of a tile that is wanted soon. Blocks lie scattered, which the machine cannot foresee; asked for a
+// few at a time within the products, their reading overlaps with the arithmetic.
 #define ATTENTION_MAX_LINES 2048
 typedef struct {
   nt_i64 count;
@@ -32,9 +32,9 @@ NT_INLINE void attention_list_lines(attention_ahead *ahead, const char *from, nt
   ahead->count += lines;
 }
 
-// out[r][c] = sum over i < depth of left[r * left_stride + i] * right[i * right_stride + c], for rows x columns vectors.
-// Accumulated onto alpha[r] * out[r][c] where alpha is not null. prefetches: two of the lines ahead are asked for with
-// each i.
+// out[r][c] = sum over i < depth of left[r * left_stride + i] * right[i * right_stride + c], for rows x columns
+// vectors. Accumulated onto alpha[r] * out[r][c] where alpha is not null. prefetches: two of the lines ahead are asked
+// for with each i.
 NT_INLINE void attention_product_tile(
   const int rows, const int columns, float *out, nt_i64 out_stride, const float *left, nt_i64 left_stride,
   const float *right, nt_i64 right_stride, nt_i64 depth, const float *alpha, const int prefetches,

@@ -64,8 +64,8 @@ NT_INLINE nt_i32 sample_part(float value, float top, float scale) {
 
 // Keeps the shortest front of the list, sorted by value (descending) and id (ascending), that measures at least `goal`:
 // the sum of its entries' masses, or with `counts` their number. The whole list must measure as much. The part of the
-// values' range in which the front ends is found first; a radix search over the keys of the entries in it then gives the
-// last value kept, and what of the goal its ties are to bring.
+// values' range in which the front ends is found first; a radix search over the keys of the entries in it then gives
+// the last value kept, and what of the goal its ties are to bring.
 NT_INLINE void sample_cut_by(sample_list *list, nt_i64 goal, const int counts) {
   nt_i64 *histogram = list->histogram, member_count = 0;
   float top = list->values[0], bottom = top;

@@ -60,8 +60,8 @@ static void sample_copy(float *values, const float *logits, nt_i64 count, const 
   }
 }
 
-// The largest value; groups receives the maxima of disjoint groups of at most SAMPLE_GROUP elements, as many as returned
-// in *group_count.
+// The largest value; groups receives the maxima of disjoint groups of at most SAMPLE_GROUP elements, as many as
+// returned in *group_count.
 static float sample_maxima(const float *values, nt_i64 count, float *groups, nt_i64 *group_count) {
   nt_vec highest = nt_splat(SAMPLE_NONE);
   nt_i64 written = 0;
@@ -125,8 +125,8 @@ static nt_i64 sample_argmax(const float *logits, nt_i64 count) {
   return found;
 }
 
-// weights = exp((values - maximum) * scale); returns the sum of their masses. blocks (or null) receives the sums of each
-// SAMPLE_BLOCK elements.
+// weights = exp((values - maximum) * scale); returns the sum of their masses. blocks (or null) receives the sums of
+// each SAMPLE_BLOCK elements.
 static nt_i64 sample_weights(
   float *weights, const float *values, nt_i64 count, float maximum, float scale, nt_i64 *blocks) {
   nt_i64 total = 0;
