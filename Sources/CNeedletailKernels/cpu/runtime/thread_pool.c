@@ -1,9 +1,10 @@
 // Threads that run a list of launches: one parallel region for the whole list, a barrier after each launch.
 //
 // The barrier is a counter of arrivals and a phase that the last one advances; the last one also sets the work counter
-// of the next launch to 0. With all workers awake a barrier costs the transfer of two cache lines, some 0.2 us. Whoever
-// waits longer than the spin time sleeps (wait_word.h), and with more workers than cores nobody spins long, because the
-// one waited for may need this very core.
+// of the next launch to 0. With all workers awake a barrier costs the transfer of two cache lines, 0.1 us. Whoever waits
+// longer than the spin time sleeps (wait_word.h). Each sleep halves the worker's spin time and each wait without one
+// doubles it, because where cores are taken by others, or there are more workers than cores, the one waited for may need
+// this very core.
 #if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
@@ -17,15 +18,17 @@
 #include "wait_word.h"
 
 enum {
-  barrier_spin_nanoseconds = 100000,
+  most_spin_nanoseconds = 64000,
+  least_spin_nanoseconds = 4000,
+  crowded_spin_nanoseconds = 1000,
   idle_spin_nanoseconds = 200000,
-  crowded_spin_nanoseconds = 2000,
 };
 
 typedef struct {
   nt_pool *pool;
   void *scratch;
   pthread_t thread;
+  nt_u64 spin;  // nanoseconds, at a barrier
   nt_u32 index;
 } pool_worker;
 
@@ -37,22 +40,25 @@ struct nt_pool {
   _Alignas(64) const nt_cpu_launch *launches;
   nt_u64 count;
   nt_u64 *times;
-  nt_u64 barrier_spin;
   nt_u64 idle_spin;
+  int crowded;  // more workers than cores
   nt_u32 workers;
   int ends;
   pool_worker members[];
 };
 
-static void pass_barrier(nt_pool *pool) {
+static void pass_barrier(nt_pool *pool, pool_worker *member) {
   nt_u32 phase = atomic_load_explicit(&pool->phase.value, memory_order_relaxed);
   if (atomic_fetch_add_explicit(&pool->arrived, 1, memory_order_acq_rel) + 1 == pool->workers) {
     atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
     pool->counter = 0;
     nt_wait_word_advance(&pool->phase);
-  } else {
-    nt_wait_word_wait(&pool->phase, phase, pool->barrier_spin);
+    return;
   }
+  int slept = nt_wait_word_wait(&pool->phase, phase, member->spin);
+  if (pool->crowded) return;
+  if (slept && member->spin > least_spin_nanoseconds) member->spin /= 2;
+  if (!slept && member->spin < most_spin_nanoseconds) member->spin *= 2;
 }
 
 static void run_launches(nt_pool *pool, pool_worker *member) {
@@ -62,7 +68,7 @@ static void run_launches(nt_pool *pool, pool_worker *member) {
   nt_u64 count = pool->count, start = times ? nt_nanoseconds() : 0;
   for (nt_u64 i = 0; i < count; i++) {
     pool->launches[i].kernel(pool->launches[i].arguments, &task);
-    if (pool->workers > 1) pass_barrier(pool);
+    if (pool->workers > 1) pass_barrier(pool, member);
     else pool->counter = 0;
     if (times) {
       nt_u64 now = nt_nanoseconds();
@@ -109,13 +115,14 @@ nt_pool *nt_pool_create(nt_u32 workers) {
   *pool = (nt_pool){.workers = workers};
   nt_wait_word_open(&pool->run);
   nt_wait_word_open(&pool->phase);
-  int crowded = workers > usable_cores();
-  pool->barrier_spin = crowded ? crowded_spin_nanoseconds : barrier_spin_nanoseconds;
-  pool->idle_spin = crowded ? crowded_spin_nanoseconds : idle_spin_nanoseconds;
+  pool->crowded = workers > usable_cores();
+  pool->idle_spin = pool->crowded ? crowded_spin_nanoseconds : idle_spin_nanoseconds;
   int complete = 1;
   for (nt_u32 i = 0; i < workers; i++) {
     void *scratch = nt_memory_allocate(NT_SCRATCH_BYTES);
-    pool->members[i] = (pool_worker){.pool = pool, .scratch = scratch, .index = i};
+    pool->members[i] = (pool_worker){
+      .pool = pool, .scratch = scratch, .index = i,
+      .spin = pool->crowded ? crowded_spin_nanoseconds : most_spin_nanoseconds};
     complete = complete && scratch;
   }
   // The process's signals are for its own threads.

@@ -57,11 +57,12 @@ static inline void nt_wait_word_close(nt_wait_word *word) {
 #endif
 }
 
-// Returns once the value is another than `old`, after spinning for at most about `spin_nanoseconds`.
-static inline void nt_wait_word_wait(nt_wait_word *word, nt_u32 old, nt_u64 spin_nanoseconds) {
+// Returns once the value is another than `old`: 0 if it came while spinning, for at most about `spin_nanoseconds`, 1 if
+// this thread went to sleep for it.
+static inline int nt_wait_word_wait(nt_wait_word *word, nt_u32 old, nt_u64 spin_nanoseconds) {
   nt_u64 start = 0;
   for (nt_u32 i = 1; spin_nanoseconds > 0; i++) {
-    if (atomic_load_explicit(&word->value, memory_order_acquire) != old) return;
+    if (atomic_load_explicit(&word->value, memory_order_acquire) != old) return 0;
     nt_pause();
     if (i % 64 != 0) continue;
     nt_u64 now = nt_nanoseconds();
@@ -80,6 +81,7 @@ static inline void nt_wait_word_wait(nt_wait_word *word, nt_u32 old, nt_u64 spin
   pthread_mutex_unlock(&word->mutex);
 #endif
   atomic_fetch_sub(&word->sleepers, 1);
+  return 1;
 }
 
 // Adds one and wakes all who wait.
