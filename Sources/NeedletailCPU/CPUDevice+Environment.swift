@@ -10,12 +10,16 @@ import NeedletailKernels
 extension CPUDevice {
   /// The instruction set that NEEDLETAIL_CPU names; nil where it is not set.
   static func environmentInstructionSet() throws(CPUError) -> InstructionSet? {
-    guard let value = getenv("NEEDLETAIL_CPU") else { return nil }
-    let name = String(cString: value)
-    guard !name.isEmpty else { return nil }
+    try instructionSet(environmentValue: getenv("NEEDLETAIL_CPU").map { String(cString: $0) })
+  }
+
+  /// The instruction set that a value of NEEDLETAIL_CPU names; nil for none and for an empty one. Throws where it names
+  /// none, with the known names.
+  public static func instructionSet(environmentValue name: String?) throws(CPUError) -> InstructionSet? {
+    guard let name, !name.isEmpty else { return nil }
     guard let instructionSet = InstructionSet(rawValue: name) else {
-      throw CPUError(
-        "NEEDLETAIL_CPU is \"\(name)\"; it may be \(InstructionSet.allCases.map(\.name).joined(separator: ", "))")
+      let names = InstructionSet.allCases.map(\.name).joined(separator: ", ")
+      throw CPUError("NEEDLETAIL_CPU is \"\(name)\"; it may be \(names)")
     }
     return instructionSet
   }

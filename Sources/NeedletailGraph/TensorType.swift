@@ -24,15 +24,17 @@ public struct TensorType: Hashable, Sendable, Codable {
   }
 
   /// All dimensions but the last, as one.
-  public var rows: Dim {
-    shape.dropLast().reduce(.fixed(1)) { rows, dim in
-      guard rows.unit == .one || dim.unit == .one else { preconditionFailure("\(self) has two symbolic dimensions") }
-      return rows.unit == .one ? dim * rows.count : rows * dim.count
-    }
-  }
+  public var rows: Dim { product(of: shape.dropLast()) }
 
   /// Elements, as a multiple of the one unit the shape may have.
-  public var elements: Dim { shape.isEmpty ? .fixed(0) : rows * width }
+  public var elements: Dim { shape.isEmpty ? .fixed(0) : product(of: shape[...]) }
+
+  private func product(of dims: ArraySlice<Dim>) -> Dim {
+    dims.reduce(.fixed(1)) { product, dim in
+      guard product.unit == .one || dim.unit == .one else { preconditionFailure("\(self) has two symbolic dimensions") }
+      return product.unit == .one ? dim * product.count : product * dim.count
+    }
+  }
 
   /// Bytes in a step of these counts.
   public func bytes(in counts: StepCounts) -> Int { elements.value(in: counts) * dtype.byteCount }

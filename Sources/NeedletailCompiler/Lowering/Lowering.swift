@@ -40,6 +40,7 @@ struct Lowering {
       try place(node)
       launches += try lower(node)
     }
+    for output in graph.outputs { launches += try copy(output) }
     var counts = plan.limits.counts
     counts.tokens = min(counts.tokens, maximumTokens)
     counts.sequences = min(counts.sequences, maximumTokens)
@@ -52,6 +53,22 @@ struct Lowering {
       let type = NamedType(output.name, graph[output.value])
       if !plan.outputs.contains(type) { plan.outputs.append(type) }
     }
+  }
+
+  // Kernels write outputs directly; what cannot be written so (a second name of a value, an input) is copied.
+  private func copy(_ output: Graph.Output) throws -> [Launch] {
+    let target = BufferReference(.output(output.name))
+    guard var place = places[output.value], place.reference != target else { return [] }
+    guard place.weight?.layout != .panels else {
+      throw CatalogError("output \(output.name) is a weight that is prepared for products")
+    }
+    // Rows have a width, if it is 1.
+    if place.type.shape.last?.fixed == nil { place.type.shape.append(1) }
+    return try catalog.launches(
+      for: LoweredNode(
+        op: .cast(place.type.dtype), scope: output.name, inputs: [place],
+        results: [.init(type: place.type, reference: target)], limits: plan.limits, cache: nil,
+        constant: { _ in target }))
   }
 
   private mutating func declareCaches() throws {

@@ -54,6 +54,13 @@ public struct Cost: Hashable, Sendable, Codable {
     public var bytesPerCachedToken: Int
     /// Positions a query sees; nil: all.
     public var window: Int?
+
+    /// What attention adds.
+    public init(operationsPerPair: Int, bytesPerCachedToken: Int, window: Int? = nil) {
+      self.operationsPerPair = operationsPerPair
+      self.bytesPerCachedToken = bytesPerCachedToken
+      self.window = window
+    }
   }
 }
 
