@@ -13,7 +13,7 @@ struct NeedletailCommand: AsyncParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      RunCommand.self, EvalCommand.self,
+      RunCommand.self, ChatCommand.self, BenchCommand.self, EvalCommand.self, InspectCommand.self, DoctorCommand.self,
       TokenizeCommand.self,
     ])
 

@@ -1,0 +1,66 @@
+import Needletail
+
+/// Drawings of measurements: SVG that reads well on light and dark pages.
+enum BenchPlot {
+  private static let style = """
+    <style>text{font:12px system-ui,sans-serif;fill:#555}.title{font-size:15px;font-weight:600;fill:#222}\
+    .axis{stroke:#bbb}.bar{fill:#4a7dbd}.wait{fill:#e2b04a}.floor{stroke:#c0504d;stroke-width:2}\
+    @media(prefers-color-scheme:dark){text{fill:#aaa}.title{fill:#eee}.axis{stroke:#555}}</style>
+    """
+
+  /// For each batch size the tokens a second, with the floor's rate as a line across.
+  static func latency(_ results: [BenchResult]) -> String {
+    let floors = results.map { Double($0.concurrency) * 1e3 / $0.floor.milliseconds }
+    let top = max(floors.max() ?? 1, results.map(\.decodeTokensPerSecond).max() ?? 1) * 1.1
+    let width = 120 + 90 * results.count
+    var body = text(20, 24, "Decode tokens/s by batch size; the line is the floor", "title")
+    body += "<line class=\"axis\" x1=\"60\" y1=\"260\" x2=\"\(width - 20)\" y2=\"260\"/>"
+    for (index, result) in results.enumerated() {
+      let x = 80 + 90 * index
+      let height = 200 * result.decodeTokensPerSecond / top
+      let floor = 260 - 200 * floors[index] / top
+      body += "<rect class=\"bar\" x=\"\(x)\" y=\"\(Show.fixed(260 - height, 1))\" width=\"50\" "
+      body += "height=\"\(Show.fixed(height, 1))\"/>"
+      body += "<line class=\"floor\" x1=\"\(x - 8)\" x2=\"\(x + 58)\" "
+      body += "y1=\"\(Show.fixed(floor, 1))\" y2=\"\(Show.fixed(floor, 1))\"/>"
+      body += text(x + 25, 278, "batch \(result.concurrency)", "", "middle")
+      body += text(x + 25, Int(254 - height), Show.short(result.decodeTokensPerSecond), "", "middle")
+    }
+    return page(max(width, 420), 300, body)
+  }
+
+  /// Each request as a line from its submission over its first token to its end.
+  static func throughput(_ run: BenchRun, _ result: BenchResult) -> String {
+    let rows = run.requests.sorted { $0.start < $1.start }
+    let thickness = max(1.0, min(10, 480 / Double(max(rows.count, 1))))
+    let height = Int(Double(rows.count) * thickness) + 90
+    let scale = 700 / max(run.wall, 1e-9)
+    let title = "\(rows.count) requests, \(Show.short(result.outputTokensPerSecond)) tokens/s: waiting, then answering"
+    var body = text(20, 24, title, "title")
+    for (index, row) in rows.enumerated() {
+      let y = Show.fixed(44 + Double(index) * thickness, 1)
+      let size = Show.fixed(thickness * 0.8, 1)
+      let first = 40 + row.start * scale
+      let middle = first + row.firstToken * scale
+      let end = first + row.total * scale
+      for (name, from, to) in [("wait", first, middle), ("bar", middle, end)] {
+        body += "<rect class=\"\(name)\" x=\"\(Show.fixed(from, 1))\" y=\"\(y)\" "
+        body += "width=\"\(Show.fixed(to - from, 1))\" height=\"\(size)\"/>"
+      }
+    }
+    let base = height - 34
+    body += "<line class=\"axis\" x1=\"40\" y1=\"\(base)\" x2=\"740\" y2=\"\(base)\"/>"
+    body += text(40, base + 18, "0 s") + text(740, base + 18, Show.time(seconds: run.wall), "", "end")
+    return page(780, height, body)
+  }
+
+  private static func text(_ x: Int, _ y: Int, _ text: String, _ name: String = "", _ anchor: String = "start")
+    -> String
+  {
+    "<text x=\"\(x)\" y=\"\(y)\" class=\"\(name)\" text-anchor=\"\(anchor)\">\(text)</text>"
+  }
+
+  private static func page(_ width: Int, _ height: Int, _ body: String) -> String {
+    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(width) \(height)\" width=\"\(width)\">\(style)\(body)</svg>\n"
+  }
+}
