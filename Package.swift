@@ -43,10 +43,7 @@ let package = Package(
         "Needletail", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
-      name: "NeedletailTesting",
-      dependencies: [
-        "NeedletailJSON", "NeedletailGraph", "NeedletailKernels", "CNeedletailKernels", "NeedletailCheckpoint",
-      ]),
+      name: "NeedletailTesting", dependencies: ["NeedletailGraph", "NeedletailKernels", "CNeedletailKernels"]),
     .testTarget(name: "NeedletailJSONTests", dependencies: ["NeedletailJSON"]),
     .testTarget(name: "NeedletailGraphTests", dependencies: ["NeedletailGraph"]),
     .testTarget(
@@ -72,8 +69,8 @@ let package = Package(
     .testTarget(
       name: "NeedletailRuntimePlaygroundTests",
       dependencies: [
-        "NeedletailRuntime", "NeedletailCompiler", "NeedletailKernels", "NeedletailModels", "NeedletailJSON",
-        "NeedletailGraph", "NeedletailTesting",
+        "NeedletailRuntime", "NeedletailCPU", "NeedletailCompiler", "NeedletailKernels", "NeedletailModels",
+        "NeedletailJSON", "NeedletailGraph", "NeedletailTesting",
       ]),
     .testTarget(
       name: "NeedletailTokenizerTests", dependencies: ["NeedletailTokenizer", "NeedletailJSON"],

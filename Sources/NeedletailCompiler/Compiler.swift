@@ -38,7 +38,8 @@ public struct Compiler {
     _ graph: Graph, _ options: CompilerOptions,
     inspect: (_ pass: String, _ graph: Graph) throws -> Void = { _, _ in }
   ) throws -> Plan {
-    let context = PassContext(precision: options.precision, storedType: options.storedType)
+    let context = PassContext(
+      precision: options.precision, fusions: catalog.fusions, storedType: options.storedType)
     let rewritten = try Pipeline.run(graph, context, inspect: inspect)
     var plan = Plan(target: catalog.target, limits: options.limits)
     let bounds = options.variantBounds.filter { $0 < options.limits.tokens } + [options.limits.tokens]

@@ -47,6 +47,9 @@ extension Graph {
     var inputs: [Value] = []
     for name in right[right.index(after: open)..<close].split(separator: ",") { inputs.append(try value(name)) }
     let braces = right[right.index(after: close)..<colon.lowerBound].trimmed
+    guard braces.isEmpty || (braces.first == "{" && braces.last == "}" && braces.count > 1) else {
+      throw GraphError("\(braces) does not stand in braces")
+    }
     let attributes = try Attributes(items: braces.isEmpty ? "" : braces.dropFirst().dropLast())
     let op = try Op(mnemonic: String(right[..<open]), attributes: attributes)
     var results: [Value] = []
@@ -112,19 +115,25 @@ extension Weight {
       rest = rest[range.upperBound...]
     }
     parts.append(try Part(text: rest))
+    guard parts.allSatisfy({ $0.shape.count == parts[0].shape.count }) else {
+      throw GraphError("\(text) has parts of different ranks")
+    }
     self.init(parts: parts, split: split)
   }
 }
 
 extension Weight.Part {
   init(text: Substring) throws(GraphError) {
-    guard let open = text.firstIndex(of: "["), let close = text.firstIndex(of: "]") else {
+    guard let open = text.firstIndex(of: "["), let close = text.firstIndex(of: "]"), open < close else {
       throw GraphError("\(text) is no weight")
     }
-    self.init(
-      String(text[..<open]),
-      shape: text[text.index(after: open)..<close].split(separator: ",").compactMap { Int($0.trimmed) },
-      transposed: text[close...].hasPrefix("]^T"))
+    let dimensions = text[text.index(after: open)..<close].split(separator: ",")
+    let shape = dimensions.compactMap { Int($0.trimmed) }
+    // A size is at most 2^31: products of a few sizes stay within 64 bits.
+    guard shape.count == dimensions.count, (1...3).contains(shape.count),
+      shape.allSatisfy({ 0...Int(Int32.max) ~= $0 })
+    else { throw GraphError("\(text) has no shape of one to three sizes") }
+    self.init(String(text[..<open]), shape: shape, transposed: text[close...].hasPrefix("]^T"))
     let words = text[close...].split(separator: " ")
     for (word, value) in zip(words, words.dropFirst()) where word == "rows" || word == "columns" {
       let bounds = value.split(separator: ".").compactMap { Int($0.drop { $0 == "<" }) }

@@ -191,8 +191,15 @@ extension RopeSpec {
       scaling = .perDimension(factors: try a.string("factors").split(separator: " ").compactMap { Float($0) })
     case let other?: throw GraphError("rope type \(other) is unknown")
     }
+    let dimensions = try a.int("dim")
+    guard dimensions > 0, dimensions % 2 == 0, dimensions <= Int(Int32.max) else {
+      throw GraphError("dim=\(dimensions) is no even number of dimensions")
+    }
+    if case .perDimension(let factors) = scaling, factors.count != dimensions / 2 {
+      throw GraphError("\(factors.count) factors for \(dimensions) dimensions")
+    }
     self.init(
-      dimensions: try a.int("dim"), theta: theta, scaling: scaling,
+      dimensions: dimensions, theta: theta, scaling: scaling,
       attentionFactor: try a.float("attention_factor", default: 1))
   }
 }

@@ -8,6 +8,10 @@ extension Op {
     func require(_ condition: Bool) throws(GraphError) {
       guard condition else { throw GraphError("does not fit \(inputs.map(\.description).joined(separator: ", "))") }
     }
+    func width(_ type: TensorType) throws(GraphError) -> Int {
+      guard let width = type.shape.last?.fixed else { throw GraphError("needs a number as last dimension, not \(type)") }
+      return width
+    }
     switch self {
     case .input:
       try need(0...0)
@@ -56,7 +60,7 @@ extension Op {
     case .rope:
       try need(2...2)
       try require(inputs[0].shape.count == 3 && inputs[1].shape.count == 2 && inputs[0].shape[0] == inputs[1].shape[0])
-      try require(inputs[1].width <= inputs[0].width)
+      try require(try width(inputs[1]) <= width(inputs[0]))
       return [inputs[0]]
     case .attention:
       try need(3...4)
@@ -81,8 +85,9 @@ extension Op {
       return [inputs[0], inputs[0]]
     case .gatedActivation:
       try need(1...1)
-      try require(inputs[0].width % 2 == 0)
-      return [TensorType(inputs[0].dtype, inputs[0].shape.dropLast() + [.fixed(inputs[0].width / 2)])]
+      let both = try width(inputs[0])
+      try require(both % 2 == 0)
+      return [TensorType(inputs[0].dtype, inputs[0].shape.dropLast() + [.fixed(both / 2)])]
     case .ropeCacheWrite(let write):
       try need(1...4)
       let merged = inputs[0].shape.count == 2

@@ -58,8 +58,11 @@ extension TensorType: CustomStringConvertible {
     var shape: [Dim] = []
     for part in text[text.index(after: open)...].dropLast().split(separator: ",") {
       guard let dim = Dim(part.drop { $0 == " " }) else { return nil }
+      guard dim.count <= Int(Int32.max) else { return nil }
       shape.append(dim)
     }
+    // Rows are counted by one unit: a type with two symbolic dimensions has no size.
+    guard shape.filter({ $0.unit != .one }).count <= 1, !shape.isEmpty else { return nil }
     self.init(dtype, shape)
   }
 }

@@ -12,6 +12,9 @@ public struct CPUCatalog: KernelCatalog {
   /// "cpu", and the instruction set.
   public var target: Target { Target(device: "cpu", architecture: instructionSet.name) }
 
+  /// All of them.
+  public var fusions: Set<Fusion> { Set(Fusion.allCases) }
+
   /// Matrices that products read lie in panels, for the embedding too if it shares one; all else as in the checkpoint.
   public func layout(of weight: Weight, dtype: DType, readBy ops: [Op]) -> WeightLayout {
     weight.shape.count == 2 && ops.contains(.linear) ? .panels : .rowMajor

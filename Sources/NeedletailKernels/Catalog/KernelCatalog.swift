@@ -4,6 +4,8 @@ import NeedletailGraph
 public protocol KernelCatalog: Sendable {
   /// The device.
   var target: Target { get }
+  /// The combinations of operations it has one kernel for.
+  var fusions: Set<Fusion> { get }
   /// How a weight should lie in memory, from the operations that read it.
   func layout(of weight: Weight, dtype: DType, readBy ops: [Op]) -> WeightLayout
   /// Bytes of a weight in a layout, padding included.

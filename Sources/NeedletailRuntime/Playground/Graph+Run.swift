@@ -39,7 +39,7 @@ extension Graph {
   ///   - inputs: by name; integers are given as floats.
   ///   - weights: the values of the graph's weights by their names.
   ///   - dtype: how operands of products are stored.
-  ///   - passes: the passes that run; all by default.
+  ///   - blockSize: tokens of a cache block, for graphs with attention.
   /// - Returns: the outputs by name, as float32.
   public func run(
     on device: RunDevice = .cpu, _ inputs: [String: Values] = [:], weights: [String: Values] = [:],
