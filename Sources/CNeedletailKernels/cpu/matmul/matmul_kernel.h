@@ -16,8 +16,8 @@
 
 enum {
   block_k = 256,            // a panel's block: 16 KiB of 16-bit weights in the first-level cache
-  most_rows = 512,          // of an item
-  most_panels = 4,
+  most_rows = 256,          // of an item
+  most_panels = 8,
   copied_bytes = 6 << 20,   // of the scratch, for slabs of x
   stream_ahead = 8192,      // bytes that a stream is fetched ahead
 };
@@ -33,7 +33,7 @@ typedef char nt_matmul_scratch_fits[sizeof(nt_matmul_scratch) <= NT_SCRATCH_BYTE
 
 typedef struct {
   const nt_matmul_arguments *a;
-  const nt_tile_function *tiles;
+  nt_tile_family tile;
   nt_matmul_scratch *scratch;
   nt_i64 group;        // elements of k per 32 bits of the panels
   nt_i64 padded_k;
@@ -114,7 +114,7 @@ static const char *rows_at(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 k
 static void run_item(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 panel, nt_i64 panels) {
   const nt_matmul_arguments *a = job->a;
   const char *w = (const char *)a->w + panel * job->panel_bytes;
-  const nt_i64 tiles = (rows + NT_TILE_ROWS - 1) / NT_TILE_ROWS, group_bytes = 4 * NT_PANEL;
+  const nt_i64 tiles = (rows + job->tile.rows - 1) / job->tile.rows, group_bytes = 4 * NT_PANEL;
   // Whole groups in blocks; in place, half a group at the end is a block of its own.
   const nt_i64 main_k = job->slab > 0 ? job->padded_k : a->k / job->group * job->group;
   for (nt_i64 k = 0; k < job->padded_k;) {
@@ -133,7 +133,7 @@ static void run_item(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 panel, 
         tile.x = x + r * x_stride;
         tile.sums = job->scratch->sums + (p * rows + r) * NT_PANEL;
         tile.fetch = tiles == 1 ? block + stream_ahead : next + t * (block_bytes / tiles);
-        job->tiles[count - 1](&tile);
+        job->tile.functions[count - 1](&tile);
         if (end == job->padded_k) finish_tile(a, tile.sums, row + r, count, (panel + p) * NT_PANEL);
         r += count;
       }
@@ -151,13 +151,13 @@ void NT_KERNEL(matmul)(const void *arguments, const nt_task *task) {
   const int dot = 0;
 #endif
   nt_matmul_job job = {
-    .a = a, .tiles = nt_tile_functions(a->w_dtype, dot), .scratch = task->scratch,
+    .a = a, .tile = nt_find_tile_family(a->w_dtype, dot), .scratch = task->scratch,
     .group = nt_panel_group(a->w_dtype), .block = block_k, .slab_row = -1,
   };
   job.padded_k = nt_panel_padded_k(a->k, job.group);
   job.panel_bytes = job.padded_k / job.group * 4 * NT_PANEL;
   const nt_i64 panels = (a->n + NT_PANEL - 1) / NT_PANEL;
-  nt_i64 item_rows = a->rows < most_rows ? a->rows : most_rows;
+  nt_i64 row_items = (a->rows + most_rows - 1) / most_rows, item_rows = (a->rows + row_items - 1) / row_items;
   if (!dot && a->x_dtype != NT_F32) {
     // All of k, even if the item gets fewer rows for it: a slab of k is copied again for each item.
     while (item_rows > 64 && item_rows * (4 * job.padded_k + 128) > copied_bytes) item_rows = (item_rows + 1) / 2;
@@ -167,7 +167,7 @@ void NT_KERNEL(matmul)(const void *arguments, const nt_task *task) {
     if (job.slab_stride % 128 == 0) job.slab_stride += 64;
   }
 
-  if (a->rows <= NT_TILE_ROWS) {
+  if (a->rows <= job.tile.rows) {
     if (job.slab == 0 || job.slab == job.padded_k) job.block = job.padded_k;
     nt_i64 first = panels * task->worker / task->workers, end = panels * (task->worker + 1) / task->workers;
     for (nt_i64 p = first; p < end; p++) run_item(&job, 0, a->rows, p, 1);
@@ -176,13 +176,13 @@ void NT_KERNEL(matmul)(const void *arguments, const nt_task *task) {
 
   // Items as large as they may be, then smaller until each worker has some to choose from.
   nt_i64 item_panels = a->rows > 64 ? most_panels : 1, wanted = 6 * (nt_i64)task->workers;
-  nt_i64 row_items, panel_items;
+  nt_i64 panel_items;
   for (;;) {
     row_items = (a->rows + item_rows - 1) / item_rows;
     panel_items = (panels + item_panels - 1) / item_panels;
     if (task->workers == 1 || row_items * panel_items >= wanted) break;
     if (item_panels > 1) item_panels /= 2;
-    else if (item_rows >= 8 * NT_TILE_ROWS) item_rows = (item_rows + 1) / 2;
+    else if (item_rows >= 8 * job.tile.rows) item_rows = (item_rows + 1) / 2;
     else break;
   }
   for (;;) {

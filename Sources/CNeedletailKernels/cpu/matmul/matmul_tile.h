@@ -6,23 +6,28 @@
 // widens 16-bit weights in registers. The accumulators are loaded from and stored to `sums` [rows][NT_PANEL] in float32,
 // which rounds nothing, so k may be cut into blocks freely.
 //
-// Floor: Zen 5 starts two float32 multiply-adds or one vdpbf16ps a cycle and loads two vectors; with latencies of 4 and
-// 6 cycles, 8 rows by 2 vectors hide latency and need 10 loads for 16 products.
+// Floor: Zen 5 starts two multiply-adds or two vdpbf16ps a cycle and loads two vectors; with latencies of 4 and 6 cycles,
+// 12 rows by 2 vectors hide latency and need 14 loads for 24 products. 12 rows rather than the 8 that suffice for this:
+// more batches of decoding then read the weight in one pass.
 #include "../common/panel.h"
 
-// Rows of a tile, and vectors of columns it holds at once for `rows` rows: what the registers hold (32 of AVX-512 and
+// Rows of a tile (fewer where weights are widened, which takes registers), and vectors of columns it holds at once for `rows` rows: what the registers hold (32 of AVX-512 and
 // NEON, 16 of AVX2 and SSE2).
 #if defined(NT_AVX512)
-#define NT_TILE_ROWS 8
+#define NT_TILE_ROWS 12
+#define NT_WIDENING_TILE_ROWS 8
 #define NT_TILE_VECTORS(rows) 2
 #elif defined(NT_AVX2)
 #define NT_TILE_ROWS 6
+#define NT_WIDENING_TILE_ROWS 6
 #define NT_TILE_VECTORS(rows) ((rows) <= 2 ? 4 : 2)
 #elif defined(NT_NEON)
 #define NT_TILE_ROWS 6
+#define NT_WIDENING_TILE_ROWS 6
 #define NT_TILE_VECTORS(rows) ((rows) <= 2 ? 8 : 4)
 #else
 #define NT_TILE_ROWS 4
+#define NT_WIDENING_TILE_ROWS 4
 #define NT_TILE_VECTORS(rows) ((rows) <= 1 ? 8 : 2)
 #endif
 
@@ -91,6 +96,8 @@ NT_INLINE void nt_tile_multiply(const nt_tile *tile, const int rows, const nt_i3
       __builtin_prefetch(fetch, 0, 3);
       __builtin_prefetch(fetch + t.fetch_step / 2, 0, 3);
       _Pragma("unroll") for (int half = 0; half < halves; half++) {
+        // Keeps the compiler from loading all of both halves first, for which there are no registers.
+        __asm__ volatile("" ::: "memory");
         nt_vec columns[8];
         _Pragma("unroll") for (int v = 0; v < vectors; v++) {
           nt_uvec bits;
@@ -108,38 +115,46 @@ NT_INLINE void nt_tile_multiply(const nt_tile *tile, const int rows, const nt_i3
   }
 }
 
-#define NT_TILES(ROWS)                                                                                     \
-  static void nt_tile_f32_##ROWS(const nt_tile *t) { nt_tile_multiply(t, ROWS, NT_F32); }                  \
-  static void nt_tile_bf16_##ROWS(const nt_tile *t) { nt_tile_multiply(t, ROWS, NT_BF16); }                \
+#define NT_ROWS_4(DO) DO(1) DO(2) DO(3) DO(4)
+#define NT_ROWS_6(DO) NT_ROWS_4(DO) DO(5) DO(6)
+#define NT_ROWS_8(DO) NT_ROWS_6(DO) DO(7) DO(8)
+#define NT_ROWS_12(DO) NT_ROWS_8(DO) DO(9) DO(10) DO(11) DO(12)
+#define NT_FOR_ROWS(DO) NT_JOIN(NT_ROWS_, NT_TILE_ROWS)(DO)
+#define NT_FOR_WIDENING_ROWS(DO) NT_JOIN(NT_ROWS_, NT_WIDENING_TILE_ROWS)(DO)
+
+#define NT_F32_TILE(ROWS) \
+  static void nt_tile_f32_##ROWS(const nt_tile *t) { nt_tile_multiply(t, ROWS, NT_F32); }
+#define NT_WIDENING_TILES(ROWS)                                                              \
+  static void nt_tile_bf16_##ROWS(const nt_tile *t) { nt_tile_multiply(t, ROWS, NT_BF16); } \
   static void nt_tile_f16_##ROWS(const nt_tile *t) { nt_tile_multiply(t, ROWS, NT_F16); }
-#if NT_TILE_ROWS == 8
-#define NT_FOR_ROWS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8)
-#elif NT_TILE_ROWS == 6
-#define NT_FOR_ROWS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
-#else
-#define NT_FOR_ROWS(DO) DO(1) DO(2) DO(3) DO(4)
-#endif
-NT_FOR_ROWS(NT_TILES)
+NT_FOR_ROWS(NT_F32_TILE)
+NT_FOR_WIDENING_ROWS(NT_WIDENING_TILES)
 #if defined(NT_AVX512BF16)
 #define NT_DOT_TILE(ROWS) \
   static void nt_tile_dot_##ROWS(const nt_tile *t) { nt_tile_dot(t, ROWS); }
 NT_FOR_ROWS(NT_DOT_TILE)
 #endif
 
-// The functions for 1 ... NT_TILE_ROWS rows.
-static const nt_tile_function *nt_tile_functions(nt_i32 w_dtype, int dot) {
+// The tile functions of a family, for 1 ... rows rows.
+typedef struct {
+  const nt_tile_function *functions;
+  nt_i64 rows;
+} nt_tile_family;
+
+static nt_tile_family nt_find_tile_family(nt_i32 w_dtype, int dot) {
 #define NT_F32_ENTRY(ROWS) nt_tile_f32_##ROWS,
 #define NT_BF16_ENTRY(ROWS) nt_tile_bf16_##ROWS,
 #define NT_F16_ENTRY(ROWS) nt_tile_f16_##ROWS,
 #define NT_DOT_ENTRY(ROWS) nt_tile_dot_##ROWS,
   static const nt_tile_function f32[] = {NT_FOR_ROWS(NT_F32_ENTRY)};
-  static const nt_tile_function bf16[] = {NT_FOR_ROWS(NT_BF16_ENTRY)};
-  static const nt_tile_function f16[] = {NT_FOR_ROWS(NT_F16_ENTRY)};
+  static const nt_tile_function bf16[] = {NT_FOR_WIDENING_ROWS(NT_BF16_ENTRY)};
+  static const nt_tile_function f16[] = {NT_FOR_WIDENING_ROWS(NT_F16_ENTRY)};
 #if defined(NT_AVX512BF16)
   static const nt_tile_function dots[] = {NT_FOR_ROWS(NT_DOT_ENTRY)};
-  if (dot) return dots;
+  if (dot) return (nt_tile_family){dots, NT_TILE_ROWS};
 #else
   (void)dot;
 #endif
-  return w_dtype == NT_F32 ? f32 : w_dtype == NT_BF16 ? bf16 : f16;
+  if (w_dtype == NT_F32) return (nt_tile_family){f32, NT_TILE_ROWS};
+  return (nt_tile_family){w_dtype == NT_BF16 ? bf16 : f16, NT_WIDENING_TILE_ROWS};
 }
