@@ -1,5 +1,5 @@
-// matmul: results within the error bound of float32 sums, bits that do not depend on the number of rows, nothing written
-// between or behind the rows of the output.
+// matmul: results within the error bound of float32 sums, bits that do not depend on the number of rows, nothing
+// written between or behind the rows of the output.
 #include "check.h"
 
 typedef struct {

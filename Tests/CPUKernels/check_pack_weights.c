@@ -1,5 +1,5 @@
-// pack_weights: every element at nt_panel_offset's place with the right bits, zeros behind n and k, any split of rows, a
-// slice of columns; and the conversions on numbers of every size.
+// pack_weights: every element at nt_panel_offset's place with the right bits, zeros behind n and k, any split of rows,
+// a slice of columns; and the conversions on numbers of every size.
 #include "../../Sources/CNeedletailKernels/cpu/common/panel.h"
 #include "check.h"
 

@@ -63,7 +63,8 @@ static void check_workers(nt_u32 workers, nt_u64 runs, nt_u64 length) {
   nt_pool_destroy(pool);
   for (int i = 0; i < cells; i++) failures += values[i] != runs * length;
   failures += visits != runs * length * workers;
-  check_report(failures == 0, "pool of %u workers, %llu runs of %llu launches: %llu wrong", workers, runs, length, failures);
+  check_report(
+    failures == 0, "pool of %u workers, %llu runs of %llu launches: %llu wrong", workers, runs, length, failures);
   free(steps);
   free(launches);
   free(times);

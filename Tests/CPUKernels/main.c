@@ -1,5 +1,5 @@
-// Checks the CPU's kernels against plain references on every instruction set that this machine has; see check.h.
-// Prints one line per check and exits with 1 if any failed. An argument restricts it to the families whose name holds it.
+// Checks the CPU's kernels against plain references on every instruction set that this machine has; see check.h. Prints
+// one line per check and exits with 1 if any failed. An argument restricts it to the families whose name holds it.
 #define _GNU_SOURCE
 #include <stdarg.h>
 #include <sys/mman.h>

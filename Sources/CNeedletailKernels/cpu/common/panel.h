@@ -9,8 +9,8 @@ static inline nt_i64 nt_panel_group(nt_i32 dtype) { return dtype == NT_F32 ? 1 :
 // k rounded up to whole groups.
 static inline nt_i64 nt_panel_padded_k(nt_i64 k, nt_i64 group) { return (k + group - 1) / group * group; }
 
-// Index, in elements, of w[row, column] of a weight with k columns. Reading one row: the first element of every group of
-// columns lies NT_PANEL * group elements after that of the group before.
+// Index, in elements, of w[row, column] of a weight with k columns. Reading one row: the first element of every group
+// of columns lies NT_PANEL * group elements after that of the group before.
 static inline nt_i64 nt_panel_offset(nt_i64 row, nt_i64 column, nt_i64 k, nt_i64 group) {
   return row / NT_PANEL * NT_PANEL * nt_panel_padded_k(k, group) + column / group * NT_PANEL * group +
          row % NT_PANEL * group + column % group;

@@ -1,8 +1,8 @@
 // One vector of NT_LANES float32 with the few operations that all kernels are written in; included by isa_*.h.
 //
-// Arithmetic is the compiler's vector extension (a * b, a < b ? c : d, ...); only what it cannot say well is spelled per
-// instruction set: multiply-add, loads of a part of a vector, conversions, reductions. Everything is static inline and
-// takes its instruction set from the attribute that isa_*.h opened.
+// Arithmetic is the compiler's vector extension (a * b, a < b ? c : d, ...); only what it cannot say well is spelled
+// per instruction set: multiply-add, loads of a part of a vector, conversions, reductions. Everything is static inline
+// and takes its instruction set from the attribute that isa_*.h opened.
 #ifndef NEEDLETAIL_VECTOR_H
 #define NEEDLETAIL_VECTOR_H
 #include <string.h>
@@ -57,7 +57,8 @@ NT_INLINE float nt_maximum(nt_vec a) {
   return lanes[0];
 }
 
-// Loads and stores of float32; the `part` ones touch the first `count` (0 ... NT_LANES) elements only, the rest is zero.
+// Loads and stores of float32; the `part` ones touch the first `count` (0 ... NT_LANES) elements only, the rest is
+// zero.
 NT_INLINE nt_vec nt_load(const float *p) {
   nt_vec a;
   memcpy(&a, p, sizeof(a));

@@ -75,7 +75,8 @@ NT_INLINE nt_vec nt_activate(nt_vec x, nt_i32 activation) {
   switch (activation) {
     case NT_SILU: return x / (1.0f + nt_exp(-x));
     case NT_GELU: return 0.5f * x * (1.0f + nt_erf(x * 0.70710678118654752f));
-    case NT_GELU_TANH: return 0.5f * x * (1.0f + nt_tanh(0.79788456080286536f * nt_fma(x * x * x, nt_splat(0.044715f), x)));
+    case NT_GELU_TANH:
+      return 0.5f * x * (1.0f + nt_tanh(0.79788456080286536f * nt_fma(x * x * x, nt_splat(0.044715f), x)));
     case NT_RELU: return x < 0.0f ? nt_splat(0.0f) : x;
     case NT_RELU_SQUARED: x = x < 0.0f ? nt_splat(0.0f) : x; return x * x;
     case NT_SIGMOID: return nt_sigmoid(x);

@@ -1,6 +1,6 @@
+// The matrix product for AVX-512 with bfloat16: the first include sets the instruction set that the others are compiled for.
 #if defined(__x86_64__)
 #include "../common/isa_avx512bf16.h"
-// The includes' order matters: the first one sets the instruction set that the others are compiled for.
 #include "matmul_kernel.h"
 #include "../common/isa_end.h"
 #endif

@@ -1,4 +1,4 @@
+// The matrix product for any machine: the first include sets the instruction set that the others are compiled for.
 #include "../common/isa_plain.h"
-// The includes' order matters: the first one sets the instruction set that the others are compiled for.
 #include "matmul_kernel.h"
 #include "../common/isa_end.h"

@@ -1,18 +1,18 @@
-// The innermost loops of the matrix product: a tile of 1 ... NT_TILE_ROWS rows by the NT_PANEL columns of one panel, over
-// a block of k. Lanes are output columns and x is broadcast, so each output has one accumulator that walks k in order:
-// whatever the number of rows, blocks of k or lanes, the bits are the same.
+// The innermost loops of the matrix product: a tile of 1 ... NT_TILE_ROWS rows by the NT_PANEL columns of one panel,
+// over a block of k. Lanes are output columns and x is broadcast, so each output has one accumulator that walks k in
+// order: whatever the number of rows, blocks of k or lanes, the bits are the same.
 //
 // Two families: dot products of bfloat16 pairs (vdpbf16ps, both operands bfloat16), and float32 multiply-add, which
-// widens 16-bit weights in registers. The accumulators are loaded from and stored to `sums` [rows][NT_PANEL] in float32,
-// which rounds nothing, so k may be cut into blocks freely.
+// widens 16-bit weights in registers. The accumulators are loaded from and stored to `sums` [rows][NT_PANEL] in
+// float32, which rounds nothing, so k may be cut into blocks freely.
 //
-// Floor: Zen 5 starts two multiply-adds or two vdpbf16ps a cycle and loads two vectors; with latencies of 4 and 6 cycles,
-// 12 rows by 2 vectors hide latency and need 14 loads for 24 products. 12 rows rather than the 8 that suffice for this:
-// more batches of decoding then read the weight in one pass.
+// Floor: Zen 5 starts two multiply-adds or two vdpbf16ps a cycle and loads two vectors; with latencies of 4 and 6
+// cycles, 12 rows by 2 vectors hide latency and need 14 loads for 24 products. 12 rows rather than the 8 that suffice
+// for this: more batches of decoding then read the weight in one pass.
 #include "../common/panel.h"
 
-// Rows of a tile (fewer where weights are widened, which takes registers), and vectors of columns it holds at once for `rows` rows: what the registers hold (32 of AVX-512 and
-// NEON, 16 of AVX2 and SSE2).
+// Rows of a tile (fewer where weights are widened, which takes registers), and vectors of columns it holds at once for
+// `rows` rows: what the registers hold (32 of AVX-512 and NEON, 16 of AVX2 and SSE2).
 #if defined(NT_AVX512)
 #define NT_TILE_ROWS 12
 #define NT_WIDENING_TILE_ROWS 8
@@ -44,12 +44,14 @@ typedef struct {
 
 typedef void (*nt_tile_function)(const nt_tile *tile);
 
-NT_INLINE void nt_tile_load(nt_vec sum[NT_TILE_ROWS][8], const nt_tile *t, const int rows, const int vectors, int column) {
+NT_INLINE void nt_tile_load(nt_vec sum[NT_TILE_ROWS][8], const nt_tile *t, const int rows, const int vectors,
+                            int column) {
   _Pragma("unroll") for (int r = 0; r < rows; r++)
     _Pragma("unroll") for (int v = 0; v < vectors; v++)
       sum[r][v] = t->first ? (nt_vec){} : nt_load(t->sums + r * NT_PANEL + column + v * NT_LANES);
 }
-NT_INLINE void nt_tile_store(nt_vec sum[NT_TILE_ROWS][8], const nt_tile *t, const int rows, const int vectors, int column) {
+NT_INLINE void nt_tile_store(nt_vec sum[NT_TILE_ROWS][8], const nt_tile *t, const int rows, const int vectors,
+                             int column) {
   _Pragma("unroll") for (int r = 0; r < rows; r++)
     _Pragma("unroll") for (int v = 0; v < vectors; v++)
       nt_store(t->sums + r * NT_PANEL + column + v * NT_LANES, sum[r][v]);

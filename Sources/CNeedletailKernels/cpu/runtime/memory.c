@@ -1,5 +1,5 @@
-// Large zeroed memory on huge pages where the system gives them: reading weights at the memory's rate touches a new 4 KiB
-// page every 170 ns on one core, which is a miss of the address translation each time.
+// Large zeroed memory on huge pages where the system gives them: reading weights at the memory's rate touches a new 4
+// KiB page every 170 ns on one core, which is a miss of the address translation each time.
 #if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif

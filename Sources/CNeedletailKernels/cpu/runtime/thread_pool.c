@@ -1,10 +1,10 @@
 // Threads that run a list of launches: one parallel region for the whole list, a barrier after each launch.
 //
 // The barrier is a counter of arrivals and a phase that the last one advances; the last one also sets the work counter
-// of the next launch to 0. With all workers awake a barrier costs the transfer of two cache lines, 0.1 us. Whoever waits
-// longer than the spin time sleeps (wait_word.h). Each sleep halves the worker's spin time and each wait without one
-// doubles it, because where cores are taken by others, or there are more workers than cores, the one waited for may need
-// this very core.
+// of the next launch to 0. With all workers awake a barrier costs the transfer of two cache lines, 0.1 us. Whoever
+// waits longer than the spin time sleeps (wait_word.h). Each sleep halves the worker's spin time and each wait without
+// one doubles it, because where cores are taken by others, or there are more workers than cores, the one waited for may
+// need this very core.
 #if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
