@@ -1,4 +1,4 @@
-// The matrix product for NEON: the first include sets the instruction set that the others are compiled for.
+// The matrix product for NEON: the first include sets the instruction set of the others.
 #if defined(__aarch64__)
 #include "../common/isa_neon.h"
 #include "matmul_kernel.h"

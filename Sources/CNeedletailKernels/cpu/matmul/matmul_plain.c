@@ -1,4 +1,4 @@
-// The matrix product for any machine: the first include sets the instruction set that the others are compiled for.
+// The matrix product for any machine: the first include sets the instruction set of the others.
 #include "../common/isa_plain.h"
 #include "matmul_kernel.h"
 #include "../common/isa_end.h"

@@ -1,4 +1,4 @@
-// Packing of weights for AVX2: the first include sets the instruction set that the others are compiled for.
+// Packing of weights for AVX2: the first include sets the instruction set of the others.
 #if defined(__x86_64__)
 #include "../common/isa_avx2.h"
 #include "pack_weights_kernel.h"
