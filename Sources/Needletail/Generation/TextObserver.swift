@@ -5,19 +5,19 @@ import NeedletailTokenizer
 ///
 /// Text that may be the beginning of a stop string is held back until it is known not to be, so that what was shown never
 /// has to be taken back. Work per token is linear in the held-back text times the number of stop strings.
-struct TextObserver: TokenObserver {
+package struct TextObserver: TokenObserver {
   private var detokenizer: Detokenizer
   private let stops: [(text: String, bytes: [UInt8])]
   private let includesStop: Bool
   private var held: [UInt8] = []
 
-  init(_ detokenizer: Detokenizer, options: SamplingOptions) {
+  package init(_ detokenizer: Detokenizer, options: SamplingOptions) {
     self.detokenizer = detokenizer
     stops = options.stopStrings.map { ($0, Array($0.utf8)) }
     includesStop = options.includesStop
   }
 
-  mutating func observe(_ token: Int32, mayStop: Bool) throws -> TokenVerdict {
+  package mutating func observe(_ token: Int32, mayStop: Bool) throws -> TokenVerdict {
     let text = detokenizer.append(token)
     guard !stops.isEmpty else { return .proceed(text: text) }
     held += Array(text.utf8)
@@ -32,7 +32,7 @@ struct TextObserver: TokenObserver {
     return .proceed(text: String(decoding: held[..<count], as: UTF8.self))
   }
 
-  mutating func finish() throws -> String {
+  package mutating func finish() throws -> String {
     defer { held = [] }
     return String(decoding: held, as: UTF8.self) + detokenizer.finish()
   }

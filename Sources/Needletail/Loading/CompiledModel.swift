@@ -53,13 +53,15 @@ public struct CompiledModel: Sendable {
 
   private static func device(_ options: LoadOptions) throws -> any Device {
     switch options.device {
-    case .auto, .cpu: try CPUDevice(threads: options.threads)
+    case .auto, .cpu: try CPUDevice(threads: options.threads, instructionSet: options.instructionSet)
     case .cuda: throw LoadError("there is no CUDA device in this version; leave out --device, or choose cpu")
     }
   }
 
   /// Prepares the weights and starts an engine.
-  public func start(seed: UInt64 = 0, limits: EngineLimits, progress: (@Sendable (Double) -> Void)? = nil) throws -> Engine {
+  public func start(seed: UInt64 = 0, limits: EngineLimits, progress: (@Sendable (Double) -> Void)? = nil) throws
+    -> Engine
+  {
     let executor = try executor(seed: seed, progress: progress)
     return try Engine(
       executor: executor, tokensPerPrefillChunk: limits.tokensPerPrefillChunk,

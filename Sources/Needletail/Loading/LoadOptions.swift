@@ -1,4 +1,5 @@
 import NeedletailGraph
+import NeedletailKernels
 import NeedletailRuntime
 
 /// How a model is loaded.
@@ -38,6 +39,8 @@ public struct LoadOptions: Sendable {
   public var dummySeed: UInt64 = 0
   /// Threads of the CPU device; nil: one for each core this process may use.
   public var threads: Int?
+  /// Which of the CPU device's kernels run; nil: those of the widest instruction set here, or what NEEDLETAIL_CPU names.
+  public var instructionSet: InstructionSet?
   /// What the engine takes on at once.
   public var limits = EngineLimits()
   /// Told the prepared share of the weights, 0 to 1, from several threads.
