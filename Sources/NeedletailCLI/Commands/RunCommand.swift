@@ -75,6 +75,7 @@ struct PromptInput {
       }
       source = .text(try Files.text(file ?? "-"))
     }
+    if case .text(let text) = source, text.isEmpty { throw UsageError("the prompt is empty; give some text") }
   }
 
   func tokenIDs(of llm: LLM) throws -> [Int32] {

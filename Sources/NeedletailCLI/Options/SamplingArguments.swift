@@ -3,25 +3,27 @@ import Needletail
 
 /// How tokens are chosen and when an answer ends; what is not given is as the model's generation_config.json says.
 struct SamplingArguments: ParsableArguments {
-  @Option(help: "Most tokens of the answer.")
+  // Numbers are parsed unconditionally: a negative one would be taken for an option's name.
+
+  @Option(parsing: .unconditional, help: "Most tokens of the answer.")
   var maxTokens: Int?
-  @Option(help: "No end before this many tokens.")
+  @Option(parsing: .unconditional, help: "No end before this many tokens.")
   var minTokens: Int?
-  @Option(help: "Logits are divided by it; 0 takes the likeliest token.")
+  @Option(parsing: .unconditional, help: "Logits are divided by it; 0 takes the likeliest token.")
   var temperature: Float?
-  @Option(help: "Choose among this many of the likeliest tokens; 0: all.")
+  @Option(parsing: .unconditional, help: "Choose among this many of the likeliest tokens; 0: all.")
   var topK: Int?
-  @Option(help: "Choose among the fewest tokens whose probabilities reach this sum.")
+  @Option(parsing: .unconditional, help: "Choose among the fewest tokens whose probabilities reach this sum.")
   var topP: Float?
-  @Option(help: "Leave out tokens less likely than this fraction of the likeliest.")
+  @Option(parsing: .unconditional, help: "Leave out tokens less likely than this fraction of the likeliest.")
   var minP: Float?
   @Option(help: "The same seed gives the same answer.")
   var seed: UInt64?
-  @Option(help: "Divides the logits of tokens that occurred; 1: off.")
+  @Option(parsing: .unconditional, help: "Divides the logits of tokens that occurred; 1: off.")
   var repetitionPenalty: Float?
-  @Option(help: "Subtracted from the logits of tokens of the answer, -2 to 2.")
+  @Option(parsing: .unconditional, help: "Subtracted from the logits of tokens of the answer, -2 to 2.")
   var presencePenalty: Float?
-  @Option(help: "The same for each time a token occurs in the answer, -2 to 2.")
+  @Option(parsing: .unconditional, help: "The same for each time a token occurs in the answer, -2 to 2.")
   var frequencyPenalty: Float?
   @Option(help: ArgumentHelp("The answer ends before this text; may be repeated.", valueName: "text"))
   var stop: [String] = []

@@ -9,7 +9,7 @@ import Needletail
 /// Files that arguments name; "-" is standard input or output.
 enum Files {
   /// All bytes of a file.
-  static func bytes(_ path: String, limit: Int = 1 << 32) throws -> [UInt8] {
+  static func bytes(_ path: String, limit: Int = 1 << 30) throws -> [UInt8] {
     guard !path.isEmpty, !path.utf8.contains(0) else { throw UsageError("a file's name is empty") }
     let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw UsageError("'\(path)' cannot be opened: \(reason)") }

@@ -9,6 +9,11 @@ package struct Workload: Sendable {
     package var prompt: [Int32]
     /// Tokens of the answer.
     package var outputTokens: Int
+
+    package init(prompt: [Int32], outputTokens: Int) {
+      self.prompt = prompt
+      self.outputTokens = outputTokens
+    }
   }
 
   /// The requests in order.

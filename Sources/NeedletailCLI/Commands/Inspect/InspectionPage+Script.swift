@@ -33,7 +33,7 @@ extension InspectionPage {
         b.onclick = () => select(i); host.append(b); return b; });
       const select = i => { buttons.forEach((b, j) => b.setAttribute('aria-selected', String(i === j))); choose(i); };
       select(first); };
-    $('name').textContent = report.name;
+    $('name').textContent = report.name.split('/').filter(Boolean).pop() || report.name;
     for (const fact of [report.model_type, amount(report.parameters, '') + ' parameters', report.dtype, report.device,
       'reads ' + amount(report.machine.bytes_per_s, 'B/s'), amount(report.machine.flops_per_s, 'FLOP/s')])
       $('facts').append(element('span', fact));
@@ -158,7 +158,7 @@ extension InspectionPage {
       $('memory').replaceChildren(root);
       const sum = v.placements.reduce((s, p) => s + p.bytes, 0);
       $('memoryNote').textContent = v.placements.length + ' values of ' + bytes(sum) + ' together lie in ' + bytes(v.bytes) + '.'; };
-    tabs($('variants'), report.memory.map(v => 'steps up to ' + v.maximum_tokens + ' tokens'), drawMemory, report.memory.length - 1);
+    tabs($('variants'), report.memory.map(v => 'steps up to ' + v.maximum_tokens + ' tokens'), drawMemory, 0);
     const groups = new Map();
     for (const x of report.weights) { const name = x.name.replace(/\[[^\]]*\]/g, '').split(' + ').map(star).join(' + ');
       const key = name + x.shape + x.dtype, g = groups.get(key) || { name, shape: x.shape, stored: x.dtype + ' ' + x.layout, count: 0, bytes: 0 };

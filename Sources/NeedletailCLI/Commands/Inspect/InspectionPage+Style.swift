@@ -41,6 +41,7 @@ extension InspectionPage {
     .legend{display:flex;flex-wrap:wrap;gap:4px 14px;margin:8px 0 14px;font-size:13px;color:var(--soft)}
     .legend i{display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:6px}
     .scroll{overflow-x:auto}
+    .scroll table{min-width:680px}td:first-child{white-space:nowrap}
     table{border-collapse:collapse;width:100%;font-size:13px}
     th{color:var(--soft);font-weight:500;text-align:left;white-space:nowrap}
     th,td{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}
