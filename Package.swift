@@ -57,7 +57,9 @@ let package = Package(
       dependencies: ["NeedletailKernels", "NeedletailGraph", "NeedletailTesting", "CNeedletailKernels"]),
     .testTarget(
       name: "NeedletailCompilerTests",
-      dependencies: ["NeedletailCompiler", "NeedletailKernels", "NeedletailGraph", "NeedletailModels", "NeedletailJSON"]),
+      dependencies: [
+        "NeedletailCompiler", "NeedletailKernels", "NeedletailGraph", "NeedletailModels", "NeedletailJSON",
+      ]),
     .testTarget(
       name: "NeedletailCPUTests",
       dependencies: [

@@ -3,3 +3,6 @@
 @_exported import NeedletailJSON
 @_exported import NeedletailModels
 @_exported import NeedletailRuntime
+
+/// The symbolic step that models are called on; the runtime's own `Step` is what its scheduler makes.
+public typealias Step = NeedletailModels.Step

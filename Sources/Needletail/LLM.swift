@@ -76,7 +76,8 @@ public final class LLM: Sendable {
     defaultOptions = SamplingOptions(package.directory.generationConfig)
     endTokens = package.directory.generationConfig.endTokenIDs.compactMap { Int32(exactly: $0) }
     parameterCount = package.parameterCount
-    specialTokens = package.directory.tokenizerConfig.map(ChatTemplate.specialTokens(inTokenizerConfig:)) ?? JSONObject()
+    specialTokens =
+      package.directory.tokenizerConfig.map(ChatTemplate.specialTokens(inTokenizerConfig:)) ?? JSONObject()
   }
 
   /// What a loaded model consists of.

@@ -23,7 +23,9 @@ final class CPUPlan: LoadedPlan, @unchecked Sendable {
     for (index, weight) in weights.enumerated() { buffers[.weight(index)] = weight }
     for (index, values) in plan.constants.enumerated() {
       let buffer = try CPUBuffer(byteCount: values.count * 4, for: "a constant")
-      values.withUnsafeBytes { buffer.start.copyMemory(from: $0.baseAddress ?? .init(buffer.start), byteCount: $0.count) }
+      values.withUnsafeBytes {
+        buffer.start.copyMemory(from: $0.baseAddress ?? .init(buffer.start), byteCount: $0.count)
+      }
       buffers[.constant(index)] = buffer
     }
     buffers[.activations] = try CPUBuffer(byteCount: plan.activationBytes, for: "activations")
@@ -69,7 +71,8 @@ final class CPUPlan: LoadedPlan, @unchecked Sendable {
   }
 
   func sample(_ request: SampleRequest) throws -> SampleResult {
-    guard let logits = plan.outputs.first(where: { $0.name == "logits" }), let buffer = buffers[.output("logits")] else {
+    guard let logits = plan.outputs.first(where: { $0.name == "logits" }), let buffer = buffers[.output("logits")]
+    else {
       throw CPUError("the plan has no output logits")
     }
     guard request.rows.count <= counts.scoredRows else {

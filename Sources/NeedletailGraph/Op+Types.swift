@@ -9,7 +9,9 @@ extension Op {
       guard condition else { throw GraphError("does not fit \(inputs.map(\.description).joined(separator: ", "))") }
     }
     func width(_ type: TensorType) throws(GraphError) -> Int {
-      guard let width = type.shape.last?.fixed else { throw GraphError("needs a number as last dimension, not \(type)") }
+      guard let width = type.shape.last?.fixed else {
+        throw GraphError("needs a number as last dimension, not \(type)")
+      }
       return width
     }
     switch self {
@@ -26,12 +28,14 @@ extension Op {
       return [TensorType(inputs[0].dtype, [inputs[1].shape[0], inputs[0].shape[1]])]
     case .linear:
       try need(2...3)
-      try require(inputs[0].shape.count >= 2 && inputs[1].shape.count == 2 && inputs[0].shape.last == inputs[1].shape[1])
+      try require(
+        inputs[0].shape.count >= 2 && inputs[1].shape.count == 2 && inputs[0].shape.last == inputs[1].shape[1])
       if inputs.count == 3 { try require(inputs[2].shape == [inputs[1].shape[0]]) }
       return [TensorType(inputs[0].dtype, inputs[0].shape.dropLast() + [inputs[1].shape[0]])]
     case .binary:
       try need(2...2)
-      try require(!inputs[0].isState && (inputs[0].shape == inputs[1].shape || inputs[1].shape == [inputs[0].shape.last]))
+      try require(
+        !inputs[0].isState && (inputs[0].shape == inputs[1].shape || inputs[1].shape == [inputs[0].shape.last]))
       return [inputs[0]]
     case .activation, .scale, .softcap:
       try need(1...1)

@@ -121,7 +121,8 @@ extension DType {
     switch self {
     case .float32: return pack { $0 }
     case .float16: return pack { Float16($0) }
-    case .bfloat16: return pack { UInt16(truncatingIfNeeded: ($0.bitPattern + 0x7FFF + ($0.bitPattern >> 16 & 1)) >> 16) }
+    case .bfloat16:
+      return pack { UInt16(truncatingIfNeeded: ($0.bitPattern + 0x7FFF + ($0.bitPattern >> 16 & 1)) >> 16) }
     case .int32: return pack { Int32($0) }
     case .int64: return pack { Int64($0) }
     default: throw GraphError("an input of type \(name) cannot be given")
