@@ -17,12 +17,18 @@ struct Answer: Sendable {
     _ llm: LLM, prompt: [Int32], options: SamplingOptions, streams: Bool
   ) async throws -> Answer {
     var answer = Answer(prompt: prompt)
+    let submitted = ContinuousClock.now
+    var firstToken: Duration?
     let hasText = llm.tokenizer != nil
     for try await event in try llm.events(prompt, options: options) {
       switch event {
       case .promptToken: break
       case .token(let token):
-        if answer.startToFirstToken == nil { answer.startToFirstToken = ContinuousClock.now - ProcessStart.instant }
+        if firstToken == nil {
+          let now = ContinuousClock.now
+          firstToken = now - submitted
+          answer.startToFirstToken = now - ProcessStart.instant
+        }
         let text = hasText ? token.text : (answer.tokens.isEmpty ? "" : " ") + String(token.id)
         answer.tokens.append(token)
         answer.add(text, isShown: streams)
@@ -31,6 +37,10 @@ struct Answer: Sendable {
         answer.reason = completion.reason
         answer.timings = completion.timings
       }
+    }
+    if answer.timings == nil {
+      // Cancelled: the end was not waited for.
+      answer.timings = RequestTimings(firstToken: firstToken, total: ContinuousClock.now - submitted)
     }
     return answer
   }

@@ -17,7 +17,9 @@ package enum Show {
   /// About three digits: "0.0123", "1.23", "123", "12,345".
   package static func short(_ value: Double) -> String {
     let size = value.magnitude
-    if size >= 100 || size == 0 { return grouped(Int(clamping: Int64(value.rounded()))) }
+    if value.isNaN { return "-" }
+    guard size < 1e15 else { return fixed(value, 0) }
+    if size >= 100 || size == 0 { return grouped(Int(value.rounded())) }
     if size >= 10 { return fixed(value, 1) }
     if size >= 1 { return fixed(value, 2) }
     var digits = 3

@@ -11,22 +11,23 @@ enum BenchPlot {
   /// For each batch size the tokens a second, with the floor's rate as a line across.
   static func latency(_ results: [BenchResult]) -> String {
     let floors = results.map { Double($0.concurrency) * 1e3 / $0.floor.milliseconds }
-    let top = max(floors.max() ?? 1, results.map(\.decodeTokensPerSecond).max() ?? 1) * 1.1
+    let top = max(floors.max() ?? 1, results.map(\.decodeTokensPerSecond).filter(\.isFinite).max() ?? 1) * 1.1
     let width = 120 + 90 * results.count
     var body = text(20, 24, "Decode tokens/s by batch size; the line is the floor", "title")
     body += "<line class=\"axis\" x1=\"60\" y1=\"260\" x2=\"\(width - 20)\" y2=\"260\"/>"
     for (index, result) in results.enumerated() {
       let x = 80 + 90 * index
-      let height = 200 * result.decodeTokensPerSecond / top
+      let rate = result.decodeTokensPerSecond.isFinite ? result.decodeTokensPerSecond : 0
+      let height = 200 * rate / top
       let floor = 260 - 200 * floors[index] / top
       body += "<rect class=\"bar\" x=\"\(x)\" y=\"\(Show.fixed(260 - height, 1))\" width=\"50\" "
       body += "height=\"\(Show.fixed(height, 1))\"/>"
       body += "<line class=\"floor\" x1=\"\(x - 8)\" x2=\"\(x + 58)\" "
       body += "y1=\"\(Show.fixed(floor, 1))\" y2=\"\(Show.fixed(floor, 1))\"/>"
       body += text(x + 25, 278, "batch \(result.concurrency)", "", "middle")
-      body += text(x + 25, Int(254 - height), Show.short(result.decodeTokensPerSecond), "", "middle")
+      body += text(x + 25, 295, Show.short(rate), "", "middle")
     }
-    return page(max(width, 420), 300, body)
+    return page(max(width, 460), 315, body)
   }
 
   /// Each request as a line from its submission over its first token to its end.

@@ -33,6 +33,8 @@ struct BenchResult: Sendable {
   let outputLength: Double
   let outputTokensPerSecond: Double
   let requestsPerSecond: Double
+  /// Tokens of prompts a second until the last request had its first token.
+  let prefillTokensPerSecond: Double
   let timeToFirst: Percentiles
   let perToken: Percentiles
   let total: Percentiles
@@ -52,6 +54,9 @@ struct BenchResult: Sendable {
     outputLength = Double(all.reduce(0) { $0 + $1.outputTokens }) / count
     outputTokensPerSecond = median
     requestsPerSecond = Statistics(runs.map { Double($0.requests.count) / $0.wall }).median
+    prefillTokensPerSecond =
+      Statistics(runs.map { Double($0.promptTokens) / ($0.requests.map { $0.start + $0.firstToken }.max() ?? .nan) })
+      .median
     timeToFirst = Percentiles(all.map(\.firstToken))
     perToken = Percentiles(all.compactMap(\.perToken))
     total = Percentiles(all.map(\.total))
@@ -77,7 +82,8 @@ struct BenchResult: Sendable {
       "quantize": "none", "concurrency": .int(concurrency), "input_length": .double(inputLength).whole,
       "output_length": .double(outputLength).whole, "requests": .int(requests),
       "output_tokens_per_s": .double(outputTokensPerSecond), "requests_per_s": .double(requestsPerSecond),
-      "decode_tokens_per_s": .double(decodeTokensPerSecond), "ttft_ms": timeToFirst.json, "tpot_ms": perToken.json,
+      "decode_tokens_per_s": .double(decodeTokensPerSecond),
+      "prefill_tokens_per_s": .double(prefillTokensPerSecond), "ttft_ms": timeToFirst.json, "tpot_ms": perToken.json,
       "e2e_ms": total.json, "startup_s": .double(setting.startupSeconds),
       "floor": [
         "bytes_per_step": .int(floor.bytes), "flops_per_step": .int(floor.operations),
@@ -94,13 +100,15 @@ struct BenchResult: Sendable {
   /// The results as a table for people, with what they have in common below.
   static func table(_ results: [BenchResult]) -> String {
     var table = TextTable([
-      ">concurrency", ">requests", ">in", ">out", ">tokens/s", ">requests/s", ">first ms", ">p99", ">per token ms",
+      ">concurrency", ">requests", ">in", ">out", ">tokens/s", ">decode/s", ">prefill/s", ">first ms", ">p99",
+      ">per token ms",
       ">p99", ">total ms", ">floor ms", ">of floor",
     ])
     for result in results {
       table.add([
         "\(result.concurrency)", "\(result.requests)", Show.short(result.inputLength), Show.short(result.outputLength),
-        Show.short(result.outputTokensPerSecond), Show.short(result.requestsPerSecond),
+        Show.short(result.outputTokensPerSecond), Show.short(result.decodeTokensPerSecond),
+        Show.short(result.prefillTokensPerSecond),
         Show.short(result.timeToFirst.p50), Show.short(result.timeToFirst.p99), Show.short(result.perToken.p50),
         Show.short(result.perToken.p99), Show.short(result.total.p50), Show.short(result.floor.milliseconds),
         result.floor.achieved.map { Show.fixed($0, 2) } ?? "-",

@@ -55,7 +55,11 @@ struct InspectCommand: ParsableCommand {
       options.loadFormat = .dummy
     }
     defer { withExtendedLifetime(alone) {} }
-    let package = try ModelPackage(path, format: options.loadFormat)
+    let package: ModelPackage
+    do { package = try ModelPackage(path, format: options.loadFormat) } catch  where alone != nil {
+      // The sentence should name the file that was given, not the directory made for it.
+      throw UsageError("\(error)".replacing(path + "/config.json", with: name))
+    }
     var inspection = try Inspection(
       name: name, package: package, options: options, batch: batch, context: context, prefill: prefill)
     if measure { try inspection.measure(seed: options.dummySeed) }
