@@ -40,7 +40,8 @@ let package = Package(
     .executableTarget(
       name: "NeedletailCLI",
       dependencies: [
-        "Needletail", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Needletail", "NeedletailCheckpoint", "NeedletailKernels", "NeedletailCPU", "NeedletailCompiler",
+        "NeedletailTokenizer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
       name: "NeedletailTesting", dependencies: ["NeedletailGraph", "NeedletailKernels", "CNeedletailKernels"]),
@@ -87,7 +88,8 @@ let package = Package(
     .testTarget(
       name: "NeedletailCLITests",
       dependencies: [
-        "NeedletailCLI", "Needletail", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "NeedletailCLI", "Needletail", "NeedletailCheckpoint", "NeedletailJSON",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
   ],
   swiftLanguageModes: [.v6],
