@@ -1,6 +1,9 @@
 import NeedletailRuntime
 
 /// A finished answer.
+///
+///     let generation = try await llm.generate("Once upon a time")
+///     print(generation.text, generation.finishReason.word, generation.tokensPerSecond ?? 0)
 public struct Generation: Sendable, Hashable {
   /// The text, without what a stop removed.
   public var text = ""

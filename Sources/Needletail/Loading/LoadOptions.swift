@@ -51,6 +51,8 @@ public struct LoadOptions: Sendable {
 }
 
 /// A model or an option that cannot be used, in one sentence.
+///
+///     do { _ = try await LLM("dir") } catch let error as LoadError { print(error.description) }
 public struct LoadError: Error, Equatable, CustomStringConvertible {
   /// The sentence.
   public let description: String
