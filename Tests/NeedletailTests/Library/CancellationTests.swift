@@ -1,3 +1,4 @@
+import Dispatch
 import Needletail
 import Testing
 
@@ -24,64 +25,55 @@ import Testing
 
   @Test func leavingALoop() async throws {
     let llm = try await Self.load()
-    var pieces = 0
-    for try await _ in try llm.stream(Demo.story, options: Demo.options(900)) {
-      pieces += 1
-      if pieces == 3 { break }
+    let gate = Gate()
+    func readTwo() async throws {
+      var count = 0
+      for try await _ in try gate.request(llm) {
+        count += 1
+        if count == 2 { return }
+      }
     }
-    let metrics = try await Self.idle(llm)
-    #expect(metrics.cancelledRequests == 1 && metrics.finishedRequests == 0)
-    #expect(metrics.generatedTokens < 900)
+    try await readTwo()
+    gate.open()
+    try await expectOneCancelled(llm)
   }
 
   @Test func cancellingATask() async throws {
     let llm = try await Self.load()
-    let (started, announce) = AsyncStream<Void>.makeStream()
+    let gate = Gate()
     let task = Task {
-      var text = ""
-      for try await piece in try llm.stream(Demo.story, options: Demo.options(900)) {
-        text += piece
-        announce.yield()
-      }
-      return text
+      for try await _ in try gate.request(llm) {}
     }
-    for await _ in started { break }
+    await gate.isReached()
     task.cancel()
     _ = try? await task.value
-    let metrics = try await Self.idle(llm)
-    #expect(metrics.cancelledRequests == 1)
-    #expect(metrics.generatedTokens < 900)
+    gate.open()
+    try await expectOneCancelled(llm)
     // The engine goes on.
     #expect(try await llm.greedy(try llm.encode(Demo.story), count: 4).count == 4)
   }
 
-  @Test func withinAStep() async throws {
+  @Test func cancellingByName() async throws {
     let llm = try await Self.load()
-    let stream = try llm.events(try llm.encode(Demo.story), options: Demo.options(900))
-    var tokensAfter = 0
-    var isCancelled = false
-    var end: FinishReason?
-    var counted = 0
+    let gate = Gate()
+    let stream = try gate.request(llm)
+    await gate.isReached()
+    stream.cancel()
+    gate.open()
+    var end: Completion?
     for try await event in stream {
-      switch event {
-      case .token:
-        // Those that were made before the cancellation may still lie in the stream.
-        if isCancelled { tokensAfter += 1 }
-        if !isCancelled {
-          isCancelled = true
-          counted = llm.engine.metrics.generatedTokens
-          stream.cancel()
-        }
-      case .finished(let completion):
-        end = completion.reason
-        // The step that runs at the time is the last.
-        #expect(completion.completionTokens <= counted + 32)
-      case .promptToken: break
-      }
+      if case .finished(let completion) = event { end = completion }
     }
-    #expect(end == .cancelled)
-    #expect(tokensAfter < 64)
-    #expect(try await Self.idle(llm).cancelledRequests == 1)
+    #expect(end?.reason == .cancelled)
+    // The step that ran at the time is the last.
+    #expect(end.map { $0.completionTokens <= Gate.token + 1 } == true)
+    try await expectOneCancelled(llm)
+  }
+
+  private func expectOneCancelled(_ llm: LLM) async throws {
+    let metrics = try await Self.idle(llm)
+    #expect(metrics.cancelledRequests == 1 && metrics.finishedRequests == 0)
+    #expect(metrics.generatedTokens <= Gate.token + 1)
   }
 
   @Test func othersAreUnharmed() async throws {
@@ -96,7 +88,9 @@ import Testing
       }
     }
     #expect(try await other.value == alone)
-    #expect(try await Self.idle(llm).cancelledRequests == 6)
+    // On a busy machine a request may have ended before the loop was left.
+    let metrics = try await Self.idle(llm)
+    #expect(metrics.cancelledRequests + metrics.finishedRequests == 8 && metrics.failedRequests == 0)
   }
 
   @Test func aSessionForgetsWhatWasLeft() async throws {
@@ -106,5 +100,45 @@ import Testing
     await session.setOptions(Demo.options(5))
     let answer = try await session.respond(to: "Hello.")
     #expect(await session.messages == [.user("Hello."), .assistant(answer)])
+  }
+}
+
+/// Holds the engine at a token of a request until the test has done what it wants to have happened by then: how fast
+/// tokens come and when tasks run is then of no account.
+private final class Gate: Sendable {
+  /// The token at which the engine is held.
+  static let token = 4
+  private let reached = AsyncStream<Void>.makeStream()
+  private let opening = DispatchSemaphore(value: 0)
+
+  /// Starts a request for many tokens that is held.
+  func request(_ llm: LLM) throws -> RequestStream {
+    try llm.engine.submit(
+      GenerationRequest(
+        prompt: try llm.encode(Demo.story), options: Demo.options(900), observer: Observer(gate: self)))
+  }
+
+  /// Waits until the engine is held.
+  func isReached() async {
+    for await _ in reached.stream { return }
+  }
+
+  /// Lets the engine go on.
+  func open() { opening.signal() }
+
+  private struct Observer: TokenObserver {
+    let gate: Gate
+    var count = 0
+
+    mutating func observe(_ token: Int32, mayStop: Bool) -> TokenVerdict {
+      count += 1
+      if count == Gate.token {
+        gate.reached.continuation.yield()
+        gate.opening.wait()
+      }
+      return .proceed(text: "")
+    }
+
+    func finish() -> String { "" }
   }
 }
