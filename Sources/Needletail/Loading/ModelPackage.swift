@@ -29,6 +29,7 @@ public struct ModelPackage: Sendable {
     self.directory = directory
     let config = try ConfigJSON(directory.config, file: directory.path(of: "config.json"))
     modelType = try config("model_type")
+    try Self.refuseQuantized(directory.config)
     let model = try models.model(for: config)
     self.model = model
     parameters = try model.parameters()
@@ -44,6 +45,16 @@ public struct ModelPackage: Sendable {
       let checkpoint = try Checkpoint(directory: directory.path)
       try checkpoint.check(expected: parameters, ignoring: checkpoint.names.filter { model.ignores($0) })
       self.checkpoint = checkpoint
+    }
+  }
+
+  // Scales may lie inside tensors that have the usual names and shapes: computing with such weights as if they were
+  // ordinary ones would give text that looks almost right.
+  private static func refuseQuantized(_ config: JSON) throws(LoadError) {
+    for field in ["quantization_config", "compression_config"] {
+      guard let quantization = config[field], !quantization.isNull else { continue }
+      let method = quantization["quant_method"]?.string.map { " by \($0)" } ?? ""
+      throw LoadError("config.json has a \(field): weights quantized\(method) cannot be read yet")
     }
   }
 

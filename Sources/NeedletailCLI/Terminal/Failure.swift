@@ -39,7 +39,8 @@ enum Failure {
     default: NeedletailCommand.exit(withError: error)
     }
     Terminal.flush()
-    Terminal.error("Error: \(error)")
+    // A chat template may refuse in several lines.
+    Terminal.error("Error: \("\(error)".split(whereSeparator: \.isNewline).joined(separator: " "))")
     Glibc.exit(code)
   }
 }

@@ -135,6 +135,13 @@ struct BadDirectory: Sendable, CustomTestStringConvertible {
     BadDirectory("an unknown activation", "hidden_act", "\"sulk\"") {
       try edit($0, "config.json", "\"hidden_act\": \"silu\"", "\"hidden_act\": \"sulk\"")
     },
+    BadDirectory("quantized weights", "quantization_config", "fp8") {
+      try edit(
+        $0, "config.json", "\"hidden_act\"", "\"quantization_config\": {\"quant_method\": \"fp8\"}, \"hidden_act\"")
+    },
+    BadDirectory("compressed weights", "compression_config") {
+      try edit($0, "config.json", "\"hidden_act\"", "\"compression_config\": {}, \"hidden_act\"")
+    },
     BadDirectory("a temperature of -1 in generation_config.json", "generation_config.json", "temperature") {
       try $0.write("generation_config.json", #"{"do_sample": true, "temperature": -1}"#)
     },
