@@ -12,7 +12,7 @@ public struct CUDALibraries: Sendable {
   public let nvml: Result<NVML, CUDAError>
   /// Files that were not taken and why, one sentence each.
   public let passedOver: [LibraryKind: [String]]
-  /// The newest CUDA that the driver says it supports, also where it cannot start; nil without a driver.
+  /// The newest CUDA that the driver supports; nil without a driver, or with one that does not start.
   public var driverVersion: CUDAVersion? { (try? driver.get())?.version }
 
   /// The libraries of this machine, opened when first asked for.
