@@ -9,7 +9,8 @@
 /// A file that is written under a temporary name beside its own and gets its own when it is complete.
 ///
 /// Renaming replaces an older file at once: a reader sees all of the one or all of the other. A file that is dropped
-/// before `commit()` leaves nothing.
+/// before `commit()` leaves nothing. What is there and no regular file (a device, a pipe, a directory) is refused: it
+/// cannot be written at offsets, and a rename would take its place.
 final class TemporaryFile {
   /// The path the file will have.
   let path: String
@@ -18,6 +19,10 @@ final class TemporaryFile {
 
   init(_ path: String) throws(CheckpointError) {
     guard FileSystem.isValid(path) else { throw CheckpointError(quoted(path), "is no name of a file") }
+    var status = stat()
+    guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
+      throw CheckpointError(path, "is there already and is no regular file; choose another name")
+    }
     self.path = path
     temporaryPath = path + ".\(getpid())-\(UInt32.random(in: 0 ... .max)).tmp"
     descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)

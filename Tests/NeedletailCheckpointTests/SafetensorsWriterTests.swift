@@ -42,6 +42,18 @@ struct SafetensorsWriterTests {
     #expect(try SafetensorsFile(path).tensor("a").floats() == [2, 3])
   }
 
+  @Test func leavesDevicesAndDirectoriesAlone() throws {
+    let pipe = directory("pipe")
+    #expect(mkfifo(pipe, 0o600) == 0)
+    let inside = directory("inside")
+    try FileManager.default.createDirectory(atPath: inside, withIntermediateDirectories: false)
+    for path in [pipe, inside] {
+      #expect(throws: CheckpointError.self) { try writeTensors(path, [("a", [1], [1])]) }
+    }
+    #expect(Set(directory.names) == ["pipe", "inside"])
+    #expect(try FileManager.default.attributesOfItem(atPath: pipe)[.type] as? FileAttributeType != .typeRegular)
+  }
+
   @Test func writesNoTensors() throws {
     try SafetensorsWriter(directory("none.safetensors"), [], metadata: []).finish()
     #expect(try SafetensorsFile(directory("none.safetensors")).names.isEmpty)

@@ -29,8 +29,8 @@ public struct ModelPackage: Sendable {
     self.directory = directory
     let config = try ConfigJSON(directory.config, file: directory.path(of: "config.json"))
     modelType = try config("model_type")
-    try Self.refuseQuantized(directory.config)
     let model = try models.model(for: config)
+    try Self.refuseQuantized(directory.config)
     self.model = model
     parameters = try model.parameters()
     let names = ["dtype", "torch_dtype"].compactMap { directory.config[$0]?.string }

@@ -51,6 +51,8 @@ struct ChatCommand: AsyncParsableCommand {
         for try await piece in pieces { Terminal.write(piece) }
       }
       Terminal.line()
+    } catch is CancellationError {
+      Terminal.line()
     } catch let refusal as RequestRefusal {
       // The conversation has grown too long, or a message cannot be taken: say so and go on.
       Terminal.error("\(refusal) /reset forgets the conversation.")

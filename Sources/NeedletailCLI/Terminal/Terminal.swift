@@ -42,12 +42,19 @@ enum Terminal {
       while let start = rest.baseAddress, rest.count > 0 {
         let count = Glibc.write(descriptor, start, rest.count)
         if count < 0 {
-          // A reader that has left (`| head`) ends the program, as it does with other tools.
-          guard errno == EINTR || errno == EAGAIN else { exit(errno == EPIPE ? 0 : 1) }
+          guard errno == EINTR || errno == EAGAIN else { stop(descriptor, errno) }
           continue
         }
         rest = UnsafeRawBufferPointer(rebasing: rest[count...])
       }
     }
+  }
+
+  // A reader that has left (`| head`) ends the program without a word, as it does with other tools.
+  private static func stop(_ descriptor: Int32, _ code: Int32) -> Never {
+    if descriptor == STDOUT_FILENO, code != EPIPE {
+      error("Error: standard output cannot be written: \(String(cString: strerror(code)))")
+    }
+    exit(code == EPIPE ? 0 : 1)
   }
 }
