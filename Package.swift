@@ -22,6 +22,8 @@ let package = Package(
     .target(name: "NeedletailKernels", dependencies: ["NeedletailGraph", "CNeedletailKernels"]),
     .target(name: "NeedletailCompiler", dependencies: ["NeedletailGraph", "NeedletailKernels"]),
     .target(name: "NeedletailCPU", dependencies: ["NeedletailKernels", "CNeedletailKernels"]),
+    .target(name: "CNeedletailCUDA"),
+    .target(name: "NeedletailCUDA", dependencies: ["CNeedletailCUDA"]),
     .target(
       name: "NeedletailRuntime",
       dependencies: [
@@ -40,8 +42,8 @@ let package = Package(
     .executableTarget(
       name: "NeedletailCLI",
       dependencies: [
-        "Needletail", "NeedletailCheckpoint", "NeedletailKernels", "NeedletailCPU", "NeedletailCompiler",
-        "NeedletailTokenizer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Needletail", "NeedletailCheckpoint", "NeedletailKernels", "NeedletailCPU", "NeedletailCUDA",
+        "NeedletailCompiler", "NeedletailTokenizer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
       name: "NeedletailTesting", dependencies: ["NeedletailGraph", "NeedletailKernels", "CNeedletailKernels"]),
@@ -66,6 +68,7 @@ let package = Package(
       dependencies: [
         "NeedletailCPU", "NeedletailKernels", "NeedletailGraph", "NeedletailTesting", "CNeedletailKernels",
       ]),
+    .testTarget(name: "NeedletailCUDATests", dependencies: ["NeedletailCUDA"]),
     .testTarget(
       name: "NeedletailRuntimeTests",
       dependencies: ["NeedletailRuntime", "NeedletailKernels", "CNeedletailKernels"]),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Needletail
 import NeedletailCPU
+import NeedletailCUDA
 import NeedletailCheckpoint
 import NeedletailKernels
 
@@ -79,11 +80,12 @@ struct DoctorCommand: ParsableCommand {
       Finding(
         name: "demo model", value: demo ?? "not found",
         advice: demo == nil ? "run from the repository, or name a model with --model" : nil))
-    findings.append(
-      Finding(
-        name: "NVIDIA driver",
-        value: machine.nvidiaDriver.map { "\($0); this version runs on the CPU only" }
-          ?? "none; models run on the CPU"))
+    // Without a driver there is no GPU for the other libraries to run on.
+    let hasDriver = (try? CUDALibraries.shared.driver.get()) != nil
+    findings += CUDADiscovery.report().prefix(hasDriver ? .max : 1).map {
+      Finding(name: $0.name, value: $0.value, advice: $0.advice, isProblem: $0.isProblem)
+    }
+    findings.append(Finding(name: "models run on", value: "the CPU; what is found for GPUs is not used yet"))
     return findings
   }
 

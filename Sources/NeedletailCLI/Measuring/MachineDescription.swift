@@ -19,8 +19,6 @@ struct MachineDescription {
   let caches: [(name: String, size: String)]
   /// How transparent huge pages are given: "always", "madvise" or "never"; nil where the system does not say.
   let hugePages: String?
-  /// The version of NVIDIA's kernel driver; nil without one.
-  let nvidiaDriver: String?
 
   /// One line for results: "AMD EPYC, 2 cores, 16.0 GiB".
   var summary: String { "\(processor), \(cores) core\(cores == 1 ? "" : "s"), \(Show.bytes(memoryBytes))" }
@@ -41,8 +39,7 @@ struct MachineDescription {
     let chosen = pages?.split(separator: " ").first { $0.hasPrefix("[") }.map { String($0.dropFirst().dropLast()) }
     return MachineDescription(
       processor: processorName() ?? "unknown processor", cores: CPUDevice.coreCount,
-      memoryBytes: sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)), caches: caches, hugePages: chosen,
-      nvidiaDriver: line("/proc/driver/nvidia/version").map { String($0.prefix(120)) })
+      memoryBytes: sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)), caches: caches, hugePages: chosen)
   }
 
   private static func processorName() -> String? {
