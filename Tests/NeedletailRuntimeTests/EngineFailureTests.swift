@@ -1,3 +1,4 @@
+import Dispatch
 import NeedletailRuntime
 import Synchronization
 import Testing
@@ -130,9 +131,16 @@ final class Target: Sendable {
 
   @Test(arguments: [1, 2]) func aDeviceFailureEndsAllAndIsRemembered(inFlight: Int) async throws {
     let limits = executorLimits(sequences: 2, inFlight: inFlight)
-    let executor = FakeExecutor(limits) { number, _ in if number == 5 { throw FakeFailure() } }
+    // No step runs before all are submitted: later ones would be refused.
+    let areSubmitted = DispatchSemaphore(value: 0)
+    let executor = FakeExecutor(limits) { number, _ in
+      areSubmitted.wait()
+      areSubmitted.signal()
+      if number == 5 { throw FakeFailure() }
+    }
     let engine = try Engine(executor: executor)
     let streams = try (0..<4).map { try engine.submit(greedy([Int32($0)], 100)) }
+    areSubmitted.signal()
     for stream in streams {
       do {
         _ = try await Outcome(stream)

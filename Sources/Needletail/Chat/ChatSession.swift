@@ -29,25 +29,14 @@ public actor ChatSession {
 
   /// Answers a message, piece by piece.
   /// - Throws: `LoadError` where the model has no chat template, `RequestRefusal` where the conversation is too long.
-  public func stream(_ text: String) throws -> AsyncThrowingStream<String, any Error> {
+  public func stream(_ text: String) throws -> ChatStream {
     let question = ChatMessage.user(text)
-    let pieces = try llm.stream(messages: messages + [question], options: options)
-    let (stream, continuation) = AsyncThrowingStream<String, any Error>.makeStream()
-    let task = Task {
-      do {
-        var answer = ""
-        for try await piece in pieces {
-          answer += piece
-          continuation.yield(piece)
-        }
-        try Task.checkCancellation()
-        messages += [question, .assistant(answer)]
-        continuation.finish()
-      } catch { continuation.finish(throwing: error) }
-    }
-    continuation.onTermination = { if case .cancelled = $0 { task.cancel() } }
-    return stream
+    return ChatStream(
+      pieces: try llm.stream(messages: messages + [question], options: options), session: self, question: question)
   }
+
+  /// An answer has been read to its end.
+  func record(_ question: ChatMessage, _ answer: String) { messages += [question, .assistant(answer)] }
 
   /// Answers a message.
   public func respond(to text: String) async throws -> String {
