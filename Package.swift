@@ -7,6 +7,7 @@ let package = Package(
   products: [
     .library(name: "Needletail", targets: ["Needletail"]),
     .executable(name: "needletail", targets: ["NeedletailCLI"]),
+    .executable(name: "needletail-gpu-tests", targets: ["NeedletailGPUTests"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -45,6 +46,7 @@ let package = Package(
         "Needletail", "NeedletailCheckpoint", "NeedletailKernels", "NeedletailCPU", "NeedletailCUDA",
         "NeedletailCompiler", "NeedletailTokenizer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .executableTarget(name: "NeedletailGPUTests", dependencies: ["NeedletailCUDA"]),
     .target(
       name: "NeedletailTesting", dependencies: ["NeedletailGraph", "NeedletailKernels", "CNeedletailKernels"]),
     .testTarget(name: "NeedletailJSONTests", dependencies: ["NeedletailJSON"]),
