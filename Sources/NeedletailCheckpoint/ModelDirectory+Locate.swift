@@ -28,6 +28,11 @@ extension ModelDirectory {
     return snapshot
   }
 
+  /// The directory in which `ORG/NAME` is looked up, whether it exists or not.
+  public static func cachePath(environment: (String) -> String? = Self.environmentVariable) -> String {
+    HuggingFaceCache(environment: environment).path
+  }
+
   /// A variable of the process's environment, nil where it is unset or empty.
   public static func environmentVariable(_ name: String) -> String? {
     guard let value = getenv(name) else { return nil }

@@ -70,11 +70,12 @@ struct DoctorCommand: ParsableCommand {
         advice: machine.hugePages == "never"
           ? "reading weights gets faster with: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled" : nil,
         isProblem: machine.hugePages == "never"))
-    let cache = ModelDirectory.cachePath
+    let cache = ModelDirectory.cachePath()
+    let hasCache = Files.isDirectory(cache)
     findings.append(
       Finding(
-        name: "model cache", value: cache.path + (cache.exists ? "" : " (not there yet)"),
-        advice: cache.exists ? nil : "models can be fetched into it with: hf download ORG/NAME"))
+        name: "model cache", value: cache + (hasCache ? "" : " (not there yet)"),
+        advice: hasCache ? nil : "models can be fetched into it with: hf download ORG/NAME"))
     let demo = try? DemoModel.path()
     findings.append(
       Finding(
@@ -105,16 +106,5 @@ struct DoctorCommand: ParsableCommand {
           ]
         }),
     ]
-  }
-}
-
-extension ModelDirectory {
-  /// Where models that were downloaded lie, as Hugging Face's tools choose it, and whether it is there.
-  fileprivate static var cachePath: (path: String, exists: Bool) {
-    let home = environmentVariable("HOME") ?? "/"
-    let path =
-      environmentVariable("HF_HUB_CACHE") ?? environmentVariable("HF_HOME").map { $0 + "/hub" }
-      ?? environmentVariable("XDG_CACHE_HOME").map { $0 + "/huggingface/hub" } ?? home + "/.cache/huggingface/hub"
-    return (path, Files.isDirectory(path))
   }
 }
