@@ -1,4 +1,4 @@
-/// One dimension of a tensor: a number, or a multiple of one of the three counts that change from step to step.
+/// One dimension of a tensor: a number, or a multiple of one of the counts that change from step to step.
 ///
 ///     let shape: [Dim] = [.tokens, .fixed(4096)]
 ///     let heads: Dim = .tokens * 32            // rows of a norm over heads
@@ -13,6 +13,8 @@ public struct Dim: Hashable, Sendable, Codable {
     case sequences
     /// Rows whose logits the step needs.
     case scoredRows
+    /// Sequences at the step's front that continue an answer with one token each.
+    case decodes
   }
 
   /// What it is counted in.
@@ -35,6 +37,8 @@ public struct Dim: Hashable, Sendable, Codable {
   public static let sequences = Dim(.sequences)
   /// The rows whose logits are needed.
   public static let scoredRows = Dim(.scoredRows)
+  /// The sequences that continue an answer with one token each.
+  public static let decodes = Dim(.decodes)
 
   /// A multiple of a dimension.
   public static func * (dim: Dim, factor: Int) -> Dim { Dim(dim.unit, times: dim.count * factor) }
@@ -78,7 +82,7 @@ extension Dim: ExpressibleByIntegerLiteral, CustomStringConvertible {
   }
 }
 
-/// The three counts of a step, which turn symbolic dimensions into numbers.
+/// The counts of a step, which turn symbolic dimensions into numbers.
 public struct StepCounts: Hashable, Sendable, Codable {
   /// Tokens of the step.
   public var tokens: Int
@@ -86,12 +90,16 @@ public struct StepCounts: Hashable, Sendable, Codable {
   public var sequences: Int
   /// Rows whose logits are needed.
   public var scoredRows: Int
+  /// Sequences at the step's front that continue an answer with one token each; devices that treat all sequences alike
+  /// need not be told.
+  public var decodes: Int
 
   /// The counts of a step.
-  public init(tokens: Int, sequences: Int, scoredRows: Int) {
+  public init(tokens: Int, sequences: Int, scoredRows: Int, decodes: Int = 0) {
     self.tokens = tokens
     self.sequences = sequences
     self.scoredRows = scoredRows
+    self.decodes = decodes
   }
 
   /// The count of a unit; 1 for `.one`.
@@ -101,6 +109,7 @@ public struct StepCounts: Hashable, Sendable, Codable {
     case .tokens: tokens
     case .sequences: sequences
     case .scoredRows: scoredRows
+    case .decodes: decodes
     }
   }
 }

@@ -4,6 +4,8 @@
 #include "cpu.h"
 #include "elementwise.h"
 #include "matmul.h"
+#include "paged_attention.h"
+#include "product.h"
 #include "rms_norm.h"
 #include "rope.h"
 #include "sample.h"

@@ -55,12 +55,14 @@ typedef struct {
 } nt_binary_arguments;
 NT_CHECK_SIZE(nt_binary_arguments, 80);
 
-// gather_rows: out[i, :] = x[indices[i], :] ; indices in 0 ..< x_rows, an index outside gives zeros.
+// gather_rows: out[i, :] = x[indices[i], :] ; indices in 0 ..< x_rows, an index outside gives zeros. Where `carried` is
+// not null, index -1 - r stands for carried[r]: a token that the step before has just chosen (CUDA device only).
 // With x_panels not zero x is a weight in panels (matmul.h) of x_rows rows and width columns: an embedding that is also
 // the output projection is stored once. out is multiplied by scale.
 typedef struct {
   const void *x;
   const nt_i32 *indices;
+  const nt_i32 *carried;
   void *out;
   nt_i64 rows;
   nt_i64 x_rows;
@@ -73,6 +75,6 @@ typedef struct {
   nt_i32 out_dtype;
   nt_i32 reserved;
 } nt_gather_rows_arguments;
-NT_CHECK_SIZE(nt_gather_rows_arguments, 80);
+NT_CHECK_SIZE(nt_gather_rows_arguments, 88);
 
 #endif

@@ -18,6 +18,10 @@ public enum Buffer: Hashable, Sendable, Codable {
   case input(String)
   /// A wanted value.
   case output(String)
+  /// Integers that are zero before and after every launch (CUDA device: blocks of a launch count themselves).
+  case counters
+  /// The tokens that the step before has chosen, int32 [scored rows] (CUDA device).
+  case chosenTokens
 }
 
 /// A place in a buffer.
@@ -52,6 +56,8 @@ extension BufferReference: CustomStringConvertible {
       case .cache(let layer): "cache \(layer)"
       case .input(let name): "input \(name)"
       case .output(let name): "output \(name)"
+      case .counters: "counters"
+      case .chosenTokens: "chosen tokens"
       }
     return offset == 0 ? name : "\(name)+\(offset)"
   }

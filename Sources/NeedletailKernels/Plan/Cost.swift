@@ -26,6 +26,8 @@ public struct Cost: Hashable, Sendable, Codable {
     public var perSequence = 0
     /// For each row whose logits are needed.
     public var perScoredRow = 0
+    /// For each sequence that decodes.
+    public var perDecode = 0
 
     /// Zero.
     public init() {}
@@ -37,12 +39,14 @@ public struct Cost: Hashable, Sendable, Codable {
       case .tokens: perToken += dim.count * factor
       case .sequences: perSequence += dim.count * factor
       case .scoredRows: perScoredRow += dim.count * factor
+      case .decodes: perDecode += dim.count * factor
       }
     }
 
     /// Its value in a step.
     public func value(in counts: StepCounts) -> Int {
       constant + perToken * counts.tokens + perSequence * counts.sequences + perScoredRow * counts.scoredRows
+        + perDecode * counts.decodes
     }
   }
 

@@ -12,14 +12,21 @@ public struct Launch: Hashable, Sendable, Codable {
   public var arguments: ArgumentBlock
   /// What it reads, writes and computes.
   public var cost: Cost
+  /// How it runs on a GPU; nil on the CPU device.
+  public var gpu: GPULaunch?
+  /// The library that computes it on a GPU instead of a kernel.
+  public var library: LibraryProduct?
 
   /// A launch.
-  public init(kernel: String, scope: String, problem: String, arguments: ArgumentBlock, cost: Cost) {
+  public init(
+    kernel: String, scope: String, problem: String, arguments: ArgumentBlock, cost: Cost, gpu: GPULaunch? = nil
+  ) {
     self.kernel = kernel
     self.scope = scope
     self.problem = problem
     self.arguments = arguments
     self.cost = cost
+    self.gpu = gpu
   }
 }
 
