@@ -77,7 +77,7 @@ public enum Activation: Int32, Hashable, Sendable, Codable, CaseIterable {
 /// A normalization over the last dimension.
 public struct Norm: Hashable, Sendable {
   /// What is divided by.
-  public enum Kind: String, Hashable, Sendable, CaseIterable {
+  public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
     /// Root mean square (Zhang and Sennrich 2019).
     case rms
     /// Standard deviation, after taking the mean away (Ba et al. 2016).
