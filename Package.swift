@@ -19,12 +19,13 @@ let package = Package(
     .target(name: "NeedletailGraph"),
     .target(name: "NeedletailModels", dependencies: ["NeedletailGraph", "NeedletailJSON"]),
     .target(name: "NeedletailCheckpoint", dependencies: ["NeedletailGraph", "NeedletailJSON"]),
-    .target(name: "CNeedletailKernels"),
+    // The CUDA sources are carried as text (embedded/) and compiled on the machine they run on.
+    .target(name: "CNeedletailKernels", exclude: ["cuda", "embedded/cuda_files.inc"]),
     .target(name: "NeedletailKernels", dependencies: ["NeedletailGraph", "CNeedletailKernels"]),
     .target(name: "NeedletailCompiler", dependencies: ["NeedletailGraph", "NeedletailKernels"]),
     .target(name: "NeedletailCPU", dependencies: ["NeedletailKernels", "CNeedletailKernels"]),
     .target(name: "CNeedletailCUDA"),
-    .target(name: "NeedletailCUDA", dependencies: ["CNeedletailCUDA"]),
+    .target(name: "NeedletailCUDA", dependencies: ["NeedletailKernels", "CNeedletailKernels", "CNeedletailCUDA"]),
     .target(
       name: "NeedletailRuntime",
       dependencies: [
@@ -46,9 +47,14 @@ let package = Package(
         "Needletail", "NeedletailCheckpoint", "NeedletailKernels", "NeedletailCPU", "NeedletailCUDA",
         "NeedletailCompiler", "NeedletailTokenizer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    .executableTarget(name: "NeedletailGPUTests", dependencies: ["NeedletailCUDA"]),
     .target(
       name: "NeedletailTesting", dependencies: ["NeedletailGraph", "NeedletailKernels", "CNeedletailKernels"]),
+    .executableTarget(
+      name: "NeedletailGPUTests",
+      dependencies: [
+        "Needletail", "NeedletailCheckpoint", "NeedletailCUDA", "NeedletailGraph", "NeedletailKernels",
+        "NeedletailTesting", "CNeedletailKernels",
+      ]),
     .testTarget(name: "NeedletailJSONTests", dependencies: ["NeedletailJSON"]),
     .testTarget(name: "NeedletailGraphTests", dependencies: ["NeedletailGraph"]),
     .testTarget(
@@ -70,7 +76,7 @@ let package = Package(
       dependencies: [
         "NeedletailCPU", "NeedletailKernels", "NeedletailGraph", "NeedletailTesting", "CNeedletailKernels",
       ]),
-    .testTarget(name: "NeedletailCUDATests", dependencies: ["NeedletailCUDA"]),
+    .testTarget(name: "NeedletailCUDATests", dependencies: ["NeedletailCUDA", "NeedletailKernels"]),
     .testTarget(
       name: "NeedletailRuntimeTests",
       dependencies: ["NeedletailRuntime", "NeedletailKernels", "CNeedletailKernels"]),

@@ -2,6 +2,7 @@
 #define CNEEDLETAILKERNELS_H
 #include "attention.h"
 #include "cpu.h"
+#include "cuda_sources.h"
 #include "elementwise.h"
 #include "matmul.h"
 #include "paged_attention.h"

@@ -90,7 +90,8 @@ public struct GatherRowsCase: KernelCase {
   /// Its argument struct.
   public func arguments(_ address: (String) -> UnsafeMutableRawPointer?) -> nt_gather_rows_arguments {
     nt_gather_rows_arguments(
-      x: address("x"), indices: address("indices")?.assumingMemoryBound(to: Int32.self), out: address("out"),
+      x: address("x"), indices: address("indices")?.assumingMemoryBound(to: Int32.self),
+      carried: address("carried")?.assumingMemoryBound(to: Int32.self), out: address("out"),
       rows: Int64(rows), x_rows: Int64(tableRows), x_stride: Int64(width), out_stride: Int64(outRows.stride),
       width: Int32(width), x_panels: isPrepared ? 1 : 0, scale: scale, x_dtype: x.rawValue, out_dtype: out.rawValue,
       reserved: 0)
