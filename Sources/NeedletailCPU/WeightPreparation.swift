@@ -9,15 +9,78 @@ extension CPUDevice {
   public func load(
     _ plan: Plan, weights source: any WeightSource, blockCount: Int, progress: (@Sendable (Double) -> Void)?
   ) throws -> any LoadedPlan {
+    try check(plan)
+    let buffers = try WeightPreparation.prepared(plan.weights, from: source, threads: threads, progress: progress)
+    return try CPUPlan(plan, weights: buffers, blockCount: blockCount, device: self)
+  }
+
+  /// Copies weights that were prepared for a plan of this device to memory of its own, which lies on huge pages.
+  public func load(
+    _ plan: Plan, prepared: any PreparedWeights, blockCount: Int, progress: (@Sendable (Double) -> Void)?
+  ) throws -> any LoadedPlan {
+    try check(plan)
+    let buffers = try plan.weights.map { try CPUBuffer(byteCount: $0.byteCount, for: $0.weight.description) }
+    let pieceBytes = 4 << 20
+    let pieces = plan.weights.indices.flatMap { index in
+      stride(from: 0, to: plan.weights[index].byteCount, by: pieceBytes).map { start in
+        (weight: index, bytes: start..<min(start + pieceBytes, plan.weights[index].byteCount))
+      }
+    }
+    let targets = WeightTargets(buffers)
+    let firstError = Mutex<(any Error)?>(nil)
+    let next = Atomic<Int>(0)
+    DispatchQueue.concurrentPerform(iterations: threads) { _ in
+      while firstError.withLock({ $0 == nil }) {
+        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard index < pieces.count else { return }
+        let piece = pieces[index]
+        do {
+          try prepared.withBytes(ofWeight: piece.weight, piece.bytes) { bytes in
+            guard let source = bytes.baseAddress else { return }
+            let target = targets.starts[piece.weight] + piece.bytes.lowerBound
+            target.copyMemory(from: source, byteCount: bytes.count)
+          }
+        } catch { firstError.withLock { if $0 == nil { $0 = error } } }
+        if index % 16 == 15 || index == pieces.count - 1 { progress?(Double(index + 1) / Double(pieces.count)) }
+      }
+    }
+    if let error = firstError.withLock({ $0 }) { throw error }
+    return try CPUPlan(plan, weights: buffers, blockCount: blockCount, device: self)
+  }
+
+  private func check(_ plan: Plan) throws(CPUError) {
     guard plan.target == catalog.target else {
       throw CPUError("the plan is for \(plan.target.device) \(plan.target.architecture), not for \(summary)")
     }
-    let buffers = try plan.weights.map { try CPUBuffer(byteCount: $0.byteCount, for: $0.weight.description) }
-    let pieces = plan.weights.indices.flatMap { WeightPiece.pieces(of: plan.weights[$0], index: $0) }
+  }
+}
+
+/// Where threads write prepared weights, each its own part.
+private struct WeightTargets: @unchecked Sendable {
+  let starts: [UnsafeMutableRawPointer]
+  init(_ buffers: [CPUBuffer]) { starts = buffers.map(\.start) }
+}
+
+/// Brings weights from a source into the form that a plan wants, by all threads.
+public enum WeightPreparation {
+  /// Prepares one weight of a plan of any device in this machine's memory and lends it.
+  public static func withPrepared(
+    _ weight: PlannedWeight, from source: any WeightSource, threads: Int,
+    _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    let buffer = try prepared([weight], from: source, threads: threads, progress: nil)[0]
+    try body(UnsafeRawBufferPointer(start: buffer.start, count: weight.byteCount))
+  }
+
+  static func prepared(
+    _ weights: [PlannedWeight], from source: any WeightSource, threads: Int, progress: (@Sendable (Double) -> Void)?
+  ) throws -> [CPUBuffer] {
+    let buffers = try weights.map { try CPUBuffer(byteCount: $0.byteCount, for: $0.weight.description) }
+    let pieces = weights.indices.flatMap { WeightPiece.pieces(of: weights[$0], index: $0) }
     let work = WeightWork(pieces: pieces, targets: buffers.map(\.start), source: source, progress: progress)
     DispatchQueue.concurrentPerform(iterations: threads) { _ in work.run() }
     if let error = work.firstError.withLock({ $0 }) { throw error }
-    return try CPUPlan(plan, weights: buffers, blockCount: blockCount, device: self)
+    return buffers
   }
 }
 
