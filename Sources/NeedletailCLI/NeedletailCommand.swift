@@ -35,7 +35,7 @@ struct NeedletailCommand: AsyncParsableCommand {
 
 /// The version of the command line and of what it writes into results.
 enum Version {
-  static let text = "0.1.0"
+  static let text = NeedletailVersion.text
 }
 
 /// When this process began to run.
