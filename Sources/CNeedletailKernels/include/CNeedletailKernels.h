@@ -7,6 +7,7 @@
 #include "matmul.h"
 #include "paged_attention.h"
 #include "product.h"
+#include "read_bandwidth.h"
 #include "rms_norm.h"
 #include "rope.h"
 #include "sample.h"
