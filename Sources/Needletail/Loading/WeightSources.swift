@@ -31,6 +31,8 @@ struct DummyWeightSource: WeightSource {
   let weights: DummyWeights
   let dtype: DType
 
+  var dummy: DummySource? { DummySource(seed: weights.seed, dtype: dtype) }
+
   func withRows(
     of part: Weight.Part, first: Int, count: Int, _ body: (UnsafeRawPointer, DType) throws -> Void
   ) throws {

@@ -12,8 +12,12 @@ extension EngineLoop {
     batch.blockTableStride = step.chunks.reduce(0) { max($0, scheduler.cache.blockCount(of: $1.slot)) }
     batch.blockTables.reserveCapacity(step.chunks.count * batch.blockTableStride)
     var anySampled = false
-    for chunk in step.chunks {
+    for (index, chunk) in step.chunks.enumerated() {
       guard let request = requests[chunk.id] else { preconditionFailure("request \(chunk.id) is not known") }
+      // The scheduler puts sequences that decode first.
+      if chunk.positions.count == 1, chunk.positions.lowerBound >= request.promptCount, batch.decodeCount == index {
+        batch.decodeCount += 1
+      }
       append(chunk, of: request, to: &batch)
       if appendRows(chunk, of: request, to: &batch, &sampling) { anySampled = true }
     }

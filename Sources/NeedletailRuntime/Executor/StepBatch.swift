@@ -36,6 +36,9 @@ public struct StepBatch: Sendable, Hashable {
   public var scoredRows: [Int32] = []
   /// Rows (indices into `scoredRows`, ascending) whose logits the host will read by `PendingStep.withLogits`.
   public var hostRows: [Int32] = []
+  /// Sequences at the front of the step that continue an answer with one token each; which they are depends on the
+  /// request's own positions only.
+  public var decodeCount = 0
   /// Tokens that the step before feeds; always empty where `ExecutorLimits.stepsInFlight` is 1.
   public var carried: [CarriedToken] = []
 

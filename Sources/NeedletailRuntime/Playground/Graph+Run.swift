@@ -7,6 +7,15 @@ import NeedletailKernels
 public enum RunDevice: Sendable {
   /// The CPU, with all its threads.
   case cpu
+  /// Any device.
+  case device(any Device)
+
+  func make() throws -> any Device {
+    switch self {
+    case .cpu: try CPUDevice()
+    case .device(let device): device
+    }
+  }
 }
 
 /// Numbers with a shape, as inputs and results of `Graph.run`.
@@ -39,19 +48,20 @@ extension Graph {
   ///   - inputs: by name; integers are given as floats.
   ///   - weights: the values of the graph's weights by their names.
   ///   - dtype: how operands of products are stored.
-  ///   - blockSize: tokens of a cache block, for graphs with attention.
+  ///   - blockSize: tokens of a cache block, for graphs with attention; nil: what suits the device.
   /// - Returns: the outputs by name, as float32.
   public func run(
     on device: RunDevice = .cpu, _ inputs: [String: Values] = [:], weights: [String: Values] = [:],
-    dtype: DType = .float32, blockSize: Int = 16
+    dtype: DType = .float32, blockSize: Int? = nil
   ) throws -> [String: Values] {
     let tokens = try tokenCount(inputs)
+    let device = try device.make()
     let limits = PlanLimits(
-      tokens: tokens, sequences: 1, scoredRows: tokens, sequenceLength: max(tokens, 1), blockSize: blockSize)
-    let cpu = try CPUDevice()
-    let plan = try Compiler(catalog: cpu.catalog).compile(
+      tokens: tokens, sequences: 1, scoredRows: tokens, sequenceLength: max(tokens, 1),
+      blockSize: blockSize ?? (device.catalog.target.device == "cuda" ? 64 : 16))
+    let plan = try Compiler(catalog: device.catalog).compile(
       self, CompilerOptions(precision: PrecisionPolicy(dtype), limits: limits))
-    let loaded = try cpu.load(
+    let loaded = try device.load(
       plan, weights: ValuesSource(values: weights), blockCount: limits.blocksPerSequence, progress: nil)
     try loaded.writeSequence(tokens: tokens, blockCount: limits.blocksPerSequence)
     for node in nodes {

@@ -1,0 +1,102 @@
+import NeedletailGraph
+import NeedletailKernels
+
+extension CUDADevice {
+  /// Brings weights to the GPU, loads or compiles the plan's kernels and allocates all memory.
+  public func load(
+    _ plan: Plan, weights source: any WeightSource, blockCount: Int, progress: (@Sendable (Double) -> Void)?
+  ) throws -> any LoadedPlan {
+    try load(plan, blockCount: blockCount) { loading in
+      if let dummy = source.dummy {
+        try loading.makeWeights(dummy)
+        progress?(1)
+      } else {
+        try loading.copyWeights(from: source, progress: progress)
+      }
+    }
+  }
+
+  /// The same with weights that lie as the plan's kernels read them.
+  public func load(
+    _ plan: Plan, prepared: any PreparedWeights, blockCount: Int, progress: (@Sendable (Double) -> Void)?
+  ) throws -> any LoadedPlan {
+    try load(plan, blockCount: blockCount) { try $0.copyWeights(prepared, progress: progress) }
+  }
+
+  private func load(
+    _ plan: Plan, blockCount: Int, weights: (borrowing PlanLoading) throws -> Void
+  ) throws -> any LoadedPlan {
+    guard plan.target == catalog.target else {
+      throw CUDAError("the plan is for \(plan.target.device) \(plan.target.architecture), not for \(summary)")
+    }
+    let start = ContinuousClock.now
+    let context = try context()
+    var times = LoadTimes()
+    times.context = ContinuousClock.now - start
+    let launches =
+      plan.variants.flatMap { $0.launches.compactMap(\.gpu) } + CUDASampler.launches(plan, traits)
+      + DummyWeightKernel.launches
+    let (cache, libraries) = (cache, libraries)
+    let modules = Background {
+      let start = ContinuousClock.now
+      let modules = try LoadedModules(launches, context: context, cache: cache, libraries: libraries)
+      return (modules, ContinuousClock.now - start)
+    }
+    let products = try Self.products(plan, context: context, libraries: libraries)
+    let caches = CacheMap(plan, blockCount: blockCount)
+    let cacheMemory = Background { try SharedBuffer(context, byteCount: max(caches.byteCount, 1)) }
+    let map = memoryMap(of: plan)
+    let memory = try SharedBuffer(context, byteCount: map.byteCount)
+    let loading = PlanLoading(plan: plan, map: map, memory: memory, context: context, modules: modules)
+    let weightStart = ContinuousClock.now
+    try weights(loading)
+    times.weights = ContinuousClock.now - weightStart
+    times.weightBytes = plan.weightBytes
+    (_, times.modules) = try modules.value()
+    let loaded = try CUDAPlan(
+      loading, blockCount: blockCount, caches: caches, cacheMemory: try cacheMemory.value(),
+      products: try products?.value(), traits: traits, makesGraphsAhead: options.makesGraphsAhead)
+    times.all = ContinuousClock.now - start
+    times.origins = try modules.value().0.origins
+    loaded.times = times
+    return loaded
+  }
+
+  /// Opens cuBLASLt, where the plan has products for it.
+  private static func products(
+    _ plan: Plan, context: Context, libraries: CUDALibraries
+  ) throws -> Background<any ProductRunner>? {
+    let products = plan.variants.flatMap { $0.launches.compactMap(\.library) }
+    guard !products.isEmpty else { return nil }
+    let library = try libraries.cublasLt.get()
+    return Background { try makeProductRunner(library, context) }
+  }
+}
+
+/// What loading a plan took, from its start; parts run at the same time.
+public struct LoadTimes: Sendable, Hashable {
+  /// Until the GPU was open.
+  public var context = Duration.zero
+  /// Finding, compiling and loading kernels.
+  public var modules = Duration.zero
+  /// Making or copying weights.
+  public var weights = Duration.zero
+  /// Bytes of them.
+  public var weightBytes = 0
+  /// Everything.
+  public var all = Duration.zero
+  /// Files of kernels by where they came from.
+  public var origins: [CubinCache.Origin: Int] = [:]
+}
+
+/// Memory of a GPU that several owners hold.
+final class SharedBuffer: Sendable {
+  private let buffer: DeviceBuffer
+
+  init(_ context: Context, byteCount: Int) throws(CUDAError) {
+    buffer = try DeviceBuffer(context, byteCount: byteCount)
+  }
+
+  var address: UInt64 { buffer.address }
+  var byteCount: Int { buffer.byteCount }
+}

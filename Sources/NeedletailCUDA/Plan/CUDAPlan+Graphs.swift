@@ -1,0 +1,67 @@
+import NeedletailGraph
+import NeedletailKernels
+
+/// Decode steps that one graph serves.
+struct GraphKey: Hashable {
+  /// Sequences, padding included.
+  var bucket: Int
+  /// How their tokens are drawn.
+  var sampling: SamplingKind
+}
+
+/// A decode step as one launch.
+final class DecodeGraph {
+  let executable: CUDAGraphExec
+  /// The step's size, padding included.
+  let counts: StepCounts
+  /// Where its inputs lie.
+  let layout: StepLayout
+
+  init(_ executable: consuming CUDAGraphExec, counts: StepCounts, layout: StepLayout) {
+    self.executable = executable
+    self.counts = counts
+    self.layout = layout
+  }
+}
+
+extension CUDAPlan {
+  /// The graph for a step in which every sequence continues its answer and draws a token; nil where the step is another.
+  func graphKey(_ step: PlanStep) -> GraphKey? {
+    let counts = step.counts
+    guard let sampling = step.sampling, counts.decodes == counts.sequences, counts.tokens == counts.sequences,
+      counts.scoredRows == counts.tokens, step.hostRows.isEmpty, let bucket = buckets.bucket(for: counts.sequences)
+    else { return nil }
+    let key = GraphKey(bucket: bucket, sampling: SamplingKind(sampling))
+    return refusedGraphs.contains(key) ? nil : key
+  }
+
+  /// Records and prepares a graph. A step is never delayed by a failure here: it just runs launch by launch from then on.
+  func makeGraph(_ key: GraphKey) {
+    let start = ContinuousClock.now
+    let size = key.bucket
+    let counts = StepCounts(tokens: size, sequences: size, scoredRows: size, decodes: size)
+    let layout = StepLayout(counts, plan.limits)
+    let drawn = SampleLayout(rows: size, maximumTop: key.sampling.maximumTop)
+    let variant = variants[plan.variant(tokens: size)]
+    let inputs = address(map.stepInputs)
+    do {
+      let graph = try recording.capture {
+        try variant.run(counts, layout: layout, inputsAt: inputs, in: recording)
+        try sampler.run(key.sampling, drawn, parameters: inputs + UInt64(layout.sampling), in: recording)
+      }
+      let executable = try CUDAGraphExec(graph)
+      try executable.upload(recording)
+      graphs[key] = DecodeGraph(executable, counts: counts, layout: layout)
+      graphFigures.count += 1
+      graphFigures.longest = max(graphFigures.longest, ContinuousClock.now - start)
+    } catch {
+      refusedGraphs.insert(key)
+    }
+  }
+
+  /// Makes the graphs of all numbers of sequences, for requests that take the likeliest token.
+  func makeGraphs() throws {
+    for bucket in buckets.sizes { makeGraph(GraphKey(bucket: bucket, sampling: .greedy)) }
+    try recording.synchronize()
+  }
+}

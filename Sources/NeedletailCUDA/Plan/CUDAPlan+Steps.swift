@@ -1,0 +1,112 @@
+import NeedletailGraph
+import NeedletailKernels
+
+extension CUDAPlan {
+  /// Starts a step and returns while it runs; with `times` the step is waited for.
+  public func submit(_ step: PlanStep, times: ((Int, [UInt64]) -> Void)?) throws -> any PendingPlanStep {
+    try check(step.counts)
+    counts = step.counts
+    let slot = slots[nextSlot]
+    nextSlot = 1 - nextSlot
+    // The step that used it two steps ago has been waited for, unless nobody wanted its result.
+    try slot.event.synchronize()
+    if let sampling = step.sampling, try sampler.copyTail(sampling, slot, in: stream) { graphs = [:] }
+    let key = times == nil ? graphKey(step) : nil
+    let graph = key.flatMap { graphs[$0] }
+    let padded = graph?.counts ?? step.counts
+    let layout = graph?.layout ?? StepLayout(padded, plan.limits)
+    var copied = layout.fill(slot.inputs, with: step, padded: padded)
+    var drawn: SampleLayout?
+    if let sampling = step.sampling {
+      let padding = padded.scoredRows - sampling.rows.count
+      let end = layout.sampling + sampler.fill(slot.inputs + layout.sampling, sampling, padding: padding)
+      copied = max(copied, end)
+      drawn = SampleLayout(rows: padded.scoredRows, maximumTop: sampling.maximumTop)
+    }
+    try stream.copy(
+      UnsafeRawBufferPointer(start: slot.inputs, count: copied), toDevice: address(map.stepInputs))
+    if let graph {
+      try stream.launch(graph.executable)
+      graphFigures.replayedSteps += 1
+    } else {
+      try run(step.counts, layout: layout, times: times)
+      if let sampling = step.sampling, let drawn { try sample(sampling, layout, drawn, in: stream) }
+      graphFigures.eagerSteps += 1
+    }
+    let wantsAll = step.sampling.map { $0.maximumTop > 0 || $0.rows.contains { $0.wants_logprob != 0 } } ?? false
+    if let drawn {
+      let bytes = wantsAll ? drawn.byteCount : step.scoredRows.count * 4
+      try stream.copy(fromDevice: address(map.sampled), to: slot.results(bytes))
+    }
+    let logits = try copyLogits(step.hostRows, slot)
+    try stream.record(slot.event)
+    // The GPU works meanwhile.
+    if let key, graph == nil { makeGraph(key) }
+    return CUDAPendingStep(
+      slot, layout: drawn, rows: step.scoredRows.count, all: wantsAll, hostRows: step.hostRows, logits: logits,
+      vocabularySize: vocabularySize)
+  }
+
+  /// Puts the sampling kernels of a step into a stream.
+  func sample(
+    _ request: SampleRequest, _ layout: StepLayout, _ drawn: SampleLayout, in stream: borrowing Stream
+  ) throws {
+    let parameters = address(map.stepInputs) + UInt64(layout.sampling)
+    try sampler.run(SamplingKind(request), drawn, parameters: parameters, in: stream)
+  }
+
+  /// Copies the rows of logits that the host reads, before the next step overwrites them.
+  private func copyLogits(_ rows: [Int32], _ slot: StepSlot) throws -> UnsafePointer<Float>? {
+    guard !rows.isEmpty else { return nil }
+    let source = address(try region(of: .output("logits")))
+    let rowBytes = vocabularySize * 4
+    let target = try slot.logits(rows.count * rowBytes)
+    var first = 0
+    while first < rows.count {
+      var end = first + 1
+      while end < rows.count, rows[end] == rows[end - 1] + 1 { end += 1 }
+      try stream.copy(
+        fromDevice: source + UInt64(Int(rows[first]) * rowBytes),
+        to: UnsafeMutableRawBufferPointer(start: target + first * rowBytes, count: (end - first) * rowBytes))
+      first = end
+    }
+    return UnsafePointer(target.assumingMemoryBound(to: Float.self))
+  }
+}
+
+/// A step that runs on a GPU.
+private final class CUDAPendingStep: PendingPlanStep {
+  private let slot: StepSlot
+  private let layout: SampleLayout?
+  private let rows: Int
+  private let all: Bool
+  private let hostRows: [Int32]
+  private let logits: UnsafePointer<Float>?
+  private let vocabularySize: Int
+
+  init(
+    _ slot: StepSlot, layout: SampleLayout?, rows: Int, all: Bool, hostRows: [Int32], logits: UnsafePointer<Float>?,
+    vocabularySize: Int
+  ) {
+    self.slot = slot
+    self.layout = layout
+    self.rows = rows
+    self.all = all
+    self.hostRows = hostRows
+    self.logits = logits
+    self.vocabularySize = vocabularySize
+  }
+
+  func result() throws -> SampleResult {
+    try slot.event.synchronize()
+    guard let layout else { return SampleResult(rowCount: 0, maximumTop: 0) }
+    return slot.result(layout, rows: rows, all: all)
+  }
+
+  func withLogits(rows: Range<Int>, _ body: (UnsafePointer<Float>) throws -> Void) throws {
+    guard let logits, let first = hostRows.firstIndex(of: Int32(rows.lowerBound)),
+      first + rows.count <= hostRows.count, hostRows[first + rows.count - 1] == Int32(rows.upperBound - 1)
+    else { throw CUDAError("logits of rows \(rows) were not asked for") }
+    try body(logits + first * vocabularySize)
+  }
+}

@@ -1,0 +1,112 @@
+import CNeedletailKernels
+import NeedletailGraph
+import NeedletailKernels
+
+/// A plan in a GPU's memory.
+///
+/// All addresses are fixed when it is loaded. A step is one copy of its inputs, the plan's launches and those that
+/// sample, and one copy of what was drawn; decode steps run as graphs. Two steps may be in flight: the second takes the
+/// first one's tokens on the GPU.
+public final class CUDAPlan: LoadedPlan, @unchecked Sendable {
+  /// The plan.
+  public let plan: Plan
+  /// Blocks of the cache.
+  public let blockCount: Int
+  /// The host prepares a step while another runs.
+  public let stepsInFlight = 2
+  /// What loading took.
+  public internal(set) var times = LoadTimes()
+  /// What is known of graphs.
+  public internal(set) var graphFigures = GraphFigures()
+  /// The context it lives in.
+  public let context: Context
+  let map: DeviceMemoryMap
+  let memory: SharedBuffer
+  let cacheMemory: SharedBuffer
+  let modules: LoadedModules
+  var variants: [LoadedVariant] = []
+  let sampler: CUDASampler
+  let stream: Stream
+  /// Where graphs are recorded; nothing runs in it.
+  let recording: Stream
+  let buckets: DecodeBuckets
+  var graphs: [GraphKey: DecodeGraph] = [:]
+  /// Graphs that could not be made; their steps run launch by launch.
+  var refusedGraphs: Set<GraphKey> = []
+  var slots: [StepSlot]
+  var nextSlot = 0
+  // The counts of the last step, which tell how much of an output is meaningful.
+  var counts = StepCounts(tokens: 0, sequences: 0, scoredRows: 0)
+  let vocabularySize: Int
+
+  init(
+    _ loading: PlanLoading, blockCount: Int, caches: CacheMap, cacheMemory: SharedBuffer,
+    products: (any ProductRunner)?,
+    traits: GPUTraits, makesGraphsAhead: Bool
+  ) throws {
+    let (plan, map, memory, context) = (loading.plan, loading.map, loading.memory, loading.context)
+    let modules = try loading.modules.value().0
+    (self.plan, self.map, self.memory, self.cacheMemory) = (plan, map, memory, cacheMemory)
+    (self.context, self.blockCount, self.modules) = (context, blockCount, modules)
+    buckets = DecodeBuckets(maximum: min(plan.limits.sequences, plan.limits.tokens, plan.limits.scoredRows))
+    stream = try Stream(context, isHighPriority: true)
+    recording = try Stream(context)
+    vocabularySize = plan.outputs.first { $0.name == "logits" }?.type.width ?? 0
+    let slotBytes = StepLayout(plan.limits.maximumCounts, plan.limits).byteCount
+    let resultBytes = SampleLayout(rows: plan.limits.scoredRows, maximumTop: SampleLayout.topLimit).byteCount
+    slots = try (0..<2).map { _ in try StepSlot(context, inputBytes: slotBytes, resultBytes: resultBytes) }
+    sampler = CUDASampler(plan, traits, modules: modules, map: map, memory: memory, context: context)
+    func address(_ reference: BufferReference) throws -> UInt64 {
+      if case .cache(let layer) = reference.buffer {
+        return cacheMemory.address + UInt64(caches.offsets[layer] + reference.offset)
+      }
+      guard let region = map.regions[reference.buffer] else { throw CUDAError("the plan has no \(reference)") }
+      return memory.address + UInt64(region.offset + reference.offset)
+    }
+    variants = try plan.variants.map {
+      try LoadedVariant(
+        $0, limits: plan.limits, blockCount: blockCount, modules: modules, products: products, driver: context.driver,
+        address: address)
+    }
+    try clear()
+    for (index, values) in plan.constants.enumerated() where !values.isEmpty {
+      let target = try address(BufferReference(.constant(index)))
+      try values.withUnsafeBytes { try stream.copy($0, toDevice: target) }
+    }
+    try stream.synchronize()
+    if makesGraphsAhead { try makeGraphs() }
+  }
+
+  /// Zeroes what must be zero before the first step: counters, and all that a step may read before it is written.
+  private func clear() throws {
+    for region in [map.regions[.counters], map.stepInputs, map.sampled, map.samplingScratch] {
+      guard let region else { continue }
+      try stream.fill(memory.address + UInt64(region.offset), byteCount: max(region.byteCount, 1), with: 0)
+    }
+  }
+
+  deinit {
+    // Steps may still run that use the memory.
+    try? stream.synchronize()
+  }
+
+  func address(_ region: DeviceMemoryMap.Region) -> UInt64 { memory.address + UInt64(region.offset) }
+
+  /// The address of a buffer that lies outside the cache, step inputs excepted.
+  func region(of buffer: Buffer) throws -> DeviceMemoryMap.Region {
+    guard let region = map.regions[buffer] else { throw CUDAError("the plan has no \(BufferReference(buffer))") }
+    return region
+  }
+}
+
+/// What is known of a plan's graphs.
+public struct GraphFigures: Sendable, Hashable {
+  /// Graphs made.
+  public var count = 0
+  /// The longest time the host took to make one.
+  public var longest = Duration.zero
+  /// Steps that ran as graphs, and launch by launch.
+  public var replayedSteps = 0
+  /// Steps that ran launch by launch.
+  public var eagerSteps = 0
+}

@@ -1,0 +1,110 @@
+import CNeedletailKernels
+import NeedletailGraph
+import NeedletailKernels
+
+/// Draws tokens from the logits of a step on the GPU.
+final class CUDASampler {
+  /// A launch with its function.
+  private struct Kernel {
+    var gpu: GPULaunch
+    var function: KernelFunction
+  }
+
+  private let context: Context
+  private let problem: SampleProblem
+  private let traits: GPUTraits
+  private let modules: LoadedModules
+  private let logits, sampled, scratch, counters: UInt64
+  /// Penalties, biases and masks on the GPU.
+  private var tail: UInt64
+  private var tailBytes: Int
+  private var largerTail: SharedBuffer?
+
+  init(
+    _ plan: Plan, _ traits: GPUTraits, modules: LoadedModules, map: DeviceMemoryMap, memory: SharedBuffer,
+    context: Context
+  ) {
+    self.context = context
+    self.traits = traits
+    self.modules = modules
+    problem = SampleProblem(plan)
+    func address(_ region: DeviceMemoryMap.Region?) -> UInt64 { memory.address + UInt64(region?.offset ?? 0) }
+    logits = address(map.regions[.output("logits")])
+    sampled = address(map.sampled)
+    scratch = address(map.samplingScratch)
+    counters = address(map.regions[.counters])
+    tail = address(map.samplingTail)
+    tailBytes = map.samplingTail.byteCount
+  }
+
+  /// Writes the rows of parameters of a step and of its padding; returns their bytes. Histories, biases and masks follow
+  /// each other in one piece of memory, which all three pointers of the kernel's arguments lead to.
+  func fill(_ target: UnsafeMutableRawPointer, _ request: SampleRequest, padding: Int) -> Int {
+    let rows = target.assumingMemoryBound(to: nt_sampling_row.self)
+    let biasStart = Int64(request.history.count)
+    let maskStart = 2 * Int64(request.history.count + request.biases.count)
+    for (index, row) in request.rows.enumerated() {
+      var row = row
+      row.bias_start += biasStart
+      if row.mask_start >= 0 { row.mask_start += maskStart }
+      rows[index] = row
+    }
+    for index in request.rows.count..<request.rows.count + max(padding, 0) { rows[index] = .padding }
+    return (request.rows.count + max(padding, 0)) * MemoryLayout<nt_sampling_row>.stride
+  }
+
+  /// Copies histories, biases and masks to the GPU. True where the memory for them has moved, because there were more
+  /// than ever before: graphs that read them must be made anew.
+  func copyTail(_ request: SampleRequest, _ slot: StepSlot, in stream: borrowing Stream) throws -> Bool {
+    let bytes = request.history.count * 8 + request.biases.count * 8 + request.masks.count * 4
+    guard bytes > 0 else { return false }
+    let moves = bytes > tailBytes
+    if moves {
+      // Steps in flight may still read the old one.
+      try stream.synchronize()
+      let larger = try SharedBuffer(context, byteCount: 2 * bytes)
+      (tail, tailBytes, largerTail) = (larger.address, larger.byteCount, larger)
+    }
+    let host = try slot.tail(bytes)
+    var end = host
+    func append<Element>(_ values: [Element]) {
+      values.withUnsafeBytes { source in
+        guard let base = source.baseAddress else { return }
+        end.copyMemory(from: base, byteCount: source.count)
+        end += source.count
+      }
+    }
+    append(request.history)
+    append(request.biases)
+    append(request.masks)
+    try stream.copy(UnsafeRawBufferPointer(start: host, count: bytes), toDevice: tail)
+    return moves
+  }
+
+  /// Puts the kernels into a stream that draw a token for each row.
+  func run(_ kind: SamplingKind, _ layout: SampleLayout, parameters: UInt64, in stream: borrowing Stream) throws {
+    var arguments = nt_sample_arguments()
+    arguments.logits = UnsafePointer(bitPattern: UInt(logits))
+    arguments.parameters = UnsafePointer(bitPattern: UInt(parameters))
+    arguments.history = UnsafePointer(bitPattern: UInt(tail))
+    arguments.biases = UnsafePointer(bitPattern: UInt(tail))
+    arguments.masks = UnsafePointer(bitPattern: UInt(tail))
+    arguments.tokens = UnsafeMutablePointer(bitPattern: UInt(sampled) + UInt(layout.tokens))
+    arguments.logprobs = UnsafeMutablePointer(bitPattern: UInt(sampled) + UInt(layout.logProbabilities))
+    arguments.top_tokens = UnsafeMutablePointer(bitPattern: UInt(sampled) + UInt(layout.topTokens))
+    arguments.top_logprobs = UnsafeMutablePointer(bitPattern: UInt(sampled) + UInt(layout.topLogProbabilities))
+    arguments.rows = Int64(layout.rows)
+    arguments.vocabulary = Int64(problem.vocabulary)
+    arguments.logits_stride = Int64(problem.vocabulary)
+    arguments.max_top = Int32(layout.maximumTop)
+    let counts = StepCounts(tokens: layout.rows, sequences: layout.rows, scoredRows: layout.rows, decodes: layout.rows)
+    for gpu in problem.launches(kind, traits) {
+      let grid = gpu.grid.map { $0.value(in: counts) } + [1, 1, 1]
+      try stream.launch(
+        try modules.function(gpu.function),
+        LaunchShape(
+          grid: Extents(grid[0], grid[1], grid[2]), block: Extents(gpu.threads), sharedBytes: gpu.sharedBytes,
+          cluster: gpu.cluster > 1 ? Extents(gpu.cluster) : nil, startsEarly: gpu.startsEarly), arguments)
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import CNeedletailKernels
+import NeedletailGraph
+import NeedletailKernels
+
+/// Some rows of one part of a weight.
+struct WeightPiece: Sendable {
+  /// The weight's part.
+  let part: Weight.Part
+  /// Rows of the part as the weight has it.
+  let rows: Range<Int>
+  /// How it is stored on the device.
+  let dtype: DType
+  /// Elements of a row.
+  let width: Int
+  /// Bytes from the start of the weight.
+  let target: Int
+  /// Bytes on the device.
+  var byteCount: Int { rows.count * width * dtype.byteCount }
+
+  /// The pieces of a weight, each of at most `limit` bytes where its rows are not longer.
+  static func pieces(of planned: PlannedWeight, limit: Int) -> [WeightPiece] {
+    var pieces: [WeightPiece] = []
+    var target = 0
+    for part in planned.weight.parts {
+      let shape = part.resultShape
+      let width = shape.dropFirst().reduce(1, *)
+      let rowBytes = width * planned.dtype.byteCount
+      let count = max(1, limit / max(rowBytes, 1))
+      for first in stride(from: 0, to: shape[0], by: count) {
+        let rows = first..<min(first + count, shape[0])
+        pieces.append(WeightPiece(part: part, rows: rows, dtype: planned.dtype, width: width, target: target))
+        target += rows.count * rowBytes
+      }
+    }
+    return pieces
+  }
+
+  /// Writes the piece as the device stores it.
+  func fill(_ target: UnsafeMutableRawPointer, from source: any WeightSource) throws {
+    let columns = part.columns ?? 0..<width
+    let firstRow = (part.rows?.lowerBound ?? 0) + rows.lowerBound
+    if part.transposed {
+      // Weights stored [input, output] are few and small (GPT-2).
+      try source.withRows(of: part, first: 0, count: part.shape[0]) { bytes, stored in
+        let size = stored.byteCount
+        let turned = UnsafeMutableRawPointer.allocate(byteCount: max(rows.count * width * size, 1), alignment: 64)
+        defer { turned.deallocate() }
+        for row in 0..<rows.count {
+          for (index, column) in columns.enumerated() {
+            (turned + (row * width + index) * size).copyMemory(
+              from: bytes + (column * part.shape[1] + firstRow + row) * size, byteCount: size)
+          }
+        }
+        try convert(UnsafeRawPointer(turned), stored, stride: width, to: target)
+      }
+      return
+    }
+    try source.withRows(of: part, first: firstRow, count: rows.count) { bytes, stored in
+      let stride = part.shape.dropFirst().reduce(1, *)
+      try convert(bytes + columns.lowerBound * stored.byteCount, stored, stride: stride, to: target)
+    }
+  }
+
+  private func convert(
+    _ bytes: UnsafeRawPointer, _ stored: DType, stride: Int, to target: UnsafeMutableRawPointer
+  ) throws {
+    if stored == dtype, stride == width {
+      target.copyMemory(from: bytes, byteCount: byteCount)
+      return
+    }
+    guard let kernel = nt_cpu_find_kernel("unary", nt_cpu_best_isa()) else {
+      throw CUDAError("\(part.name): the host has no kernel to convert \(stored.name) to \(dtype.name)")
+    }
+    var arguments = nt_unary_arguments()
+    arguments.x = bytes
+    arguments.out = target
+    arguments.rows = Int64(rows.count)
+    arguments.x_stride = Int64(stride)
+    arguments.out_stride = Int64(width)
+    arguments.width = Int32(width)
+    arguments.scale = 1
+    arguments.x_dtype = stored.rawValue
+    arguments.out_dtype = dtype.rawValue
+    var counter: UInt64 = 0
+    withUnsafeMutablePointer(to: &counter) { counter in
+      let scratch = UnsafeMutableRawPointer.allocate(byteCount: Int(NT_SCRATCH_BYTES), alignment: 64)
+      defer { scratch.deallocate() }
+      var task = nt_task(worker: 0, workers: 1, scratch: scratch, counter: counter)
+      kernel(&arguments, &task)
+    }
+  }
+}
+
+/// The cores that this process may use.
+enum ProcessorCount {
+  static var available: Int { max(1, Int(nt_cpu_core_count())) }
+}

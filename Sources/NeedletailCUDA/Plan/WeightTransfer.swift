@@ -1,0 +1,79 @@
+import Dispatch
+import Synchronization
+
+/// Brings bytes that threads of the host make or read to a GPU: each thread fills one half of its pinned memory while
+/// the other half is copied.
+struct WeightTransfer: Sendable {
+  /// Some bytes and where they go.
+  struct Piece: Sendable {
+    var target: UInt64
+    var byteCount: Int
+  }
+
+  /// Bytes that are copied at once, unless a piece is larger.
+  static let pieceBytes = 4 << 20
+
+  let context: Context
+  let threads: Int
+
+  /// A transfer with some threads; two of them suffice for files on a disk, more for those in the page cache.
+  init(_ context: Context, threads: Int = min(12, ProcessorCount.available)) {
+    self.context = context
+    self.threads = max(1, threads)
+  }
+
+  /// Copies all pieces. `fill` writes the bytes of a piece, called from several threads; `progress` gets the share that
+  /// is done.
+  func run(
+    _ pieces: [Piece], progress: (@Sendable (Double) -> Void)?,
+    fill: @Sendable (_ piece: Int, _ target: UnsafeMutableRawBufferPointer) throws -> Void
+  ) throws {
+    guard let largest = pieces.map(\.byteCount).max() else { return }
+    let half = max(largest, 64)
+    let workers = min(threads, pieces.count)
+    let ring = try PinnedRing(context, byteCount: workers * 2 * half)
+    let next = Atomic<Int>(0)
+    let done = Atomic<Int>(0)
+    let firstError = Mutex<(any Error)?>(nil)
+    DispatchQueue.concurrentPerform(iterations: workers) { worker in
+      do {
+        let stream = try Stream(context)
+        let first = try Event(context)
+        let second = try Event(context)
+        // A thread that fails waits, too: the copies read its memory.
+        defer { try? stream.synchronize() }
+        var turn = 0
+        while firstError.withLock({ $0 == nil }) {
+          let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          guard index < pieces.count else { break }
+          let side = turn % 2
+          if turn >= 2 { if side == 0 { try first.synchronize() } else { try second.synchronize() } }
+          let bytes = ring.part((worker * 2 + side) * half, pieces[index].byteCount)
+          try fill(index, bytes)
+          try stream.copy(UnsafeRawBufferPointer(bytes), toDevice: pieces[index].target)
+          if side == 0 { try stream.record(first) } else { try stream.record(second) }
+          turn += 1
+          let count = done.wrappingAdd(1, ordering: .relaxed).newValue
+          if count % 16 == 0 || count == pieces.count { progress?(Double(count) / Double(pieces.count)) }
+        }
+        try stream.synchronize()
+      } catch {
+        firstError.withLock { if $0 == nil { $0 = error } }
+      }
+    }
+    if let error = firstError.withLock({ $0 }) { throw error }
+  }
+}
+
+/// Pinned memory that threads share, each its own part.
+private final class PinnedRing: Sendable {
+  private let memory: PinnedBuffer
+
+  init(_ context: Context, byteCount: Int) throws(CUDAError) {
+    memory = try PinnedBuffer(context, byteCount: byteCount)
+  }
+
+  func part(_ offset: Int, _ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(rebasing: memory.bytes[offset..<offset + byteCount])
+  }
+}
