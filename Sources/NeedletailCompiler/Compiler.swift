@@ -9,8 +9,6 @@ public struct CompilerOptions: Sendable {
   public var limits: PlanLimits
   /// How the checkpoint stores a tensor, by its name.
   public var storedType: @Sendable (String) -> DType
-  /// The most tokens of each variant but the last: small steps get their own, denser memory map.
-  public var variantBounds = [64]
 
   /// Options.
   public init(
@@ -33,20 +31,31 @@ public struct Compiler {
   /// A compiler for a device.
   public init(catalog: any KernelCatalog) { self.catalog = catalog }
 
-  /// Runs the passes, chooses kernels and plans memory. `inspect` is given the graph as recorded and after each pass.
+  /// Runs the passes, chooses kernels and plans memory, for each range of step sizes. `inspect` is given the graph as
+  /// recorded ("model") and after each pass ("mergeProjections"). Where steps of other sizes are rewritten otherwise, it
+  /// is given those graphs too, from the first that differs on ("mergeProjections up to 64").
   public func compile(
     _ graph: Graph, _ options: CompilerOptions,
     inspect: (_ pass: String, _ graph: Graph) throws -> Void = { _, _ in }
   ) throws -> Plan {
-    let context = PassContext(
-      precision: options.precision, fusions: catalog.fusions, storedType: options.storedType)
-    let rewritten = try Pipeline.run(graph, context, inspect: inspect)
     var plan = Plan(target: catalog.target, limits: options.limits)
-    let bounds = options.variantBounds.filter { $0 < options.limits.tokens } + [options.limits.tokens]
-    for bound in bounds {
-      var lowering = Lowering(rewritten, into: plan, catalog: catalog)
+    var rewritten: [Set<Fusion>: Graph] = [:]
+    var seen: [String: Graph] = [:]
+    for bound in catalog.variantBounds(options.limits) {
+      let fusions = catalog.fusions(upTo: bound, options.precision)
+      let isFirst = rewritten.isEmpty
+      let context = PassContext(precision: options.precision, fusions: fusions, storedType: options.storedType)
+      let result =
+        try rewritten[fusions]
+        ?? Pipeline.run(graph, context) { pass, graph in
+          if isFirst { seen[pass] = graph }
+          guard isFirst || seen[pass] != graph else { return }
+          try inspect(isFirst ? pass : "\(pass) up to \(bound)", graph)
+        }
+      rewritten[fusions] = result
+      var lowering = Lowering(result, into: plan, catalog: catalog, maximumTokens: bound)
       lowering.cacheType = options.precision.cache
-      let variant = try lowering.lower(maximumTokens: bound)
+      let variant = try lowering.lower()
       plan = lowering.plan
       plan.variants.append(variant)
     }

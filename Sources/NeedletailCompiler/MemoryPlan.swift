@@ -6,14 +6,31 @@ import NeedletailKernels
 ///
 /// Largest values first, each at the lowest free place (greedy by size; Pisarchyk and Lee 2020). Sizes are those of the
 /// variant's largest step, so that offsets never depend on a step.
+///
+/// A value is alive from the first launch that refers to it to the last one, both included: what a launch writes never
+/// shares memory with what it reads. Launches of a GPU that start early wait for the one ahead of them before they touch
+/// memory that is planned here, so that their order is all that counts.
 struct MemoryPlan {
-  private let graph: Graph
+  /// What is placed.
+  struct Value {
+    var type: TensorType
+    /// What it is: "linear model.layers.0.mlp".
+    var name: String
+  }
+
+  // By the number that launches refer to them by.
+  private let values: [Value]
   private let launches: [Launch]
   private let counts: StepCounts
   private static let alignment = 256
 
-  init(_ graph: Graph, launches: [Launch], counts: StepCounts) {
-    self.graph = graph
+  /// A plan for the values of a graph, and scratch memory whose numbers follow theirs.
+  init(_ graph: Graph, scratch: [Value] = [], launches: [Launch], counts: StepCounts) {
+    var values = graph.types.map { Value(type: $0, name: "") }
+    for node in graph.nodes {
+      for result in node.results { values[result.index].name = "\(node.op.mnemonic) \(node.scope)" }
+    }
+    self.values = values + scratch
     self.launches = launches
     self.counts = counts
   }
@@ -23,12 +40,10 @@ struct MemoryPlan {
     let placements = assigned(lifetimes())
     let offsets = Dictionary(uniqueKeysWithValues: placements.map { ($0.key, $0.placement.offset) })
     let placed = launches.map { launch in
-      var launch = launch
-      launch.arguments = launch.arguments.mapReferences { reference in
+      launch.mapReferences { reference in
         guard case .value(let index) = reference.buffer, let offset = offsets[index] else { return reference }
         return BufferReference(.activations, offset: offset + reference.offset)
       }
-      return launch
     }
     let end = placements.map { $0.placement.offset + $0.placement.bytes }.max() ?? 0
     return PlanVariant(
@@ -44,20 +59,16 @@ struct MemoryPlan {
   private func lifetimes() -> [Keyed] {
     var lifetimes: [Int: ClosedRange<Int>] = [:]
     for (index, launch) in launches.enumerated() {
-      for case .value(let value) in launch.arguments.references.map(\.buffer) {
+      for case .value(let value) in launch.references.map(\.buffer) {
         lifetimes[value] = (lifetimes[value]?.lowerBound ?? index)...index
       }
     }
-    var scopes: [Int: String] = [:]
-    for node in graph.nodes {
-      for result in node.results { scopes[result.index] = "\(node.op.mnemonic) \(node.scope)" }
-    }
-    return lifetimes.map { value, lifetime in
-      let type = graph.types[value]
+    return lifetimes.map { index, lifetime in
+      let value = values[index]
       return (
-        value,
+        index,
         Placement(
-          name: "%\(value) \(scopes[value] ?? "")", type: type, offset: 0, bytes: aligned(type.bytes(in: counts)),
+          name: "%\(index) \(value.name)", type: value.type, offset: 0, bytes: aligned(value.type.bytes(in: counts)),
           firstLaunch: lifetime.lowerBound, lastLaunch: lifetime.upperBound)
       )
     }

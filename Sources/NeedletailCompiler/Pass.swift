@@ -38,14 +38,15 @@ public struct Pass: Sendable {
 public struct PassContext: Sendable {
   /// How values are stored.
   public var precision: PrecisionPolicy
-  /// What the device's catalog has kernels for.
+  /// What the device's catalog has kernels for, in steps of the size that is compiled.
   public var fusions: Set<Fusion>
   /// How the checkpoint stores a tensor, by its name.
   public var storedType: @Sendable (String) -> DType
 
-  /// A context. Without `storedType`, the checkpoint is taken to be float32.
+  /// A context. Without `storedType`, the checkpoint is taken to be float32; without `fusions`, products and attention
+  /// stay by themselves.
   public init(
-    precision: PrecisionPolicy, fusions: Set<Fusion> = Set(Fusion.allCases),
+    precision: PrecisionPolicy, fusions: Set<Fusion> = .aroundProducts,
     storedType: @escaping @Sendable (String) -> DType = { _ in .float32 }
   ) {
     self.precision = precision

@@ -11,7 +11,12 @@ public enum Pipeline {
     .mergeProjections,  // q, k, v become one product; so do gate and up; puts them in the order the next two want
     .fuseGatedActivation,  // activation(gate) * up of one product
     .fuseRopeCacheWrite,  // rotation and the write to the cache; attention reads the cache from here on
-    .fuseResidualNorm,  // x + f(x) and the norm of it; the last layer's too, since rows were chosen before
+    .fuseCachedAttention,  // the cache write and attention, where a device does both at once
+    .fuseGatedLinear,  // the gate moves into the product; the operands of the next product are all that is stored
+    .fuseResidualLinear,  // x + f(x) moves into the last product of f; before sums are given to norms
+    .fuseScoredRowsLinear,  // the head takes the rows it needs itself
+    .fuseResidualNorm,  // sums that are left, and the norm of each; the last layer's too, since rows were chosen before
+    .fuseNormLinear,  // last: only norms that one product reads are left by themselves
   ]
 
   /// Runs the passes. `inspect` is given the graph as recorded and after each pass, with the name to print.

@@ -22,6 +22,8 @@ extension Op {
     case .gatedActivation: "gated_activation"
     case .ropeCacheWrite: "rope_cache_write"
     case .pagedAttention: "paged_attention"
+    case .product: "product"
+    case .cachedAttention: "cached_attention"
     }
   }
 
@@ -51,17 +53,15 @@ extension Op {
     case .attention(let attention): attention.write(to: &a)
     case .cast(let dtype): a["dtype"] = dtype.name
     case .gatedActivation(let activation): a["activation"] = "\(activation)"
-    case .ropeCacheWrite(let write):
-      a.set("layer", write.layer)
-      a.set("heads", write.heads)
-      a.set("kv_heads", write.kvHeads)
-      a.set("head_dim", write.headDim)
-      a.set("value_dim", write.valueDim, unless: write.headDim)
-      a.set("interleaved", write.interleaved, unless: false)
+    case .ropeCacheWrite(let write): write.write(to: &a)
     case .pagedAttention(let attention, let kvHeads, let valueDim):
       attention.write(to: &a)
       a.set("kv_heads", kvHeads)
       a.set("value_dim", valueDim)
+    case .product(let product): product.write(to: &a)
+    case .cachedAttention(let write, let attention):
+      attention.write(to: &a)
+      write.writeShape(to: &a)
     }
     return a
   }
@@ -99,14 +99,11 @@ extension Op {
       let name = try a.string("activation")
       guard let activation = Activation(name: name) else { throw GraphError("activation \(name) is unknown") }
       self = .gatedActivation(activation)
-    case "rope_cache_write":
-      let headDim = try a.int("head_dim")
-      self = .ropeCacheWrite(
-        RopeCacheWrite(
-          layer: try a.int("layer"), heads: try a.int("heads"), kvHeads: try a.int("kv_heads"), headDim: headDim,
-          valueDim: try a.int("value_dim", default: headDim), interleaved: a.bool("interleaved")))
+    case "rope_cache_write": self = .ropeCacheWrite(try RopeCacheWrite(a))
     case "paged_attention":
       self = .pagedAttention(try Attention(a), kvHeads: try a.int("kv_heads"), valueDim: try a.int("value_dim"))
+    case "product": self = .product(try Product(a))
+    case "cached_attention": self = .cachedAttention(try RopeCacheWrite(a), try Attention(a))
     default:
       if let operation = BinaryOperation.allCases.first(where: { "\($0)" == mnemonic }) {
         self = .binary(operation)

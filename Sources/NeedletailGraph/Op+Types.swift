@@ -94,21 +94,17 @@ extension Op {
       return [TensorType(inputs[0].dtype, inputs[0].shape.dropLast() + [.fixed(both / 2)])]
     case .ropeCacheWrite(let write):
       try need(1...4)
-      let merged = inputs[0].shape.count == 2
-      if merged {
-        let width = write.heads * write.headDim + write.kvHeads * (write.headDim + write.valueDim)
-        try require(inputs[0].shape == [.tokens, .fixed(width)] && inputs.count <= 2)
-      } else {
-        try require(inputs.count >= 3)
-        try require(inputs[0].shape == [.tokens, .fixed(write.heads), .fixed(write.headDim)])
-        try require(inputs[1].shape == [.tokens, .fixed(write.kvHeads), .fixed(write.headDim)])
-        try require(inputs[2].shape == [.tokens, .fixed(write.kvHeads), .fixed(write.valueDim)])
+      guard let types = CachedAttentionOperands(inputs, shape: \.shape), types.sinks == nil else {
+        throw GraphError("has \(inputs.count) operands")
       }
+      try write.check(types.qkv, types.kv)
       return [TensorType(inputs[0].dtype, [.tokens, .fixed(write.heads), .fixed(write.headDim)]), .state]
     case .pagedAttention(_, _, let valueDim):
       try need(2...3)
       try require(inputs[0].shape.count == 3 && inputs[1].isState)
       return [TensorType(inputs[0].dtype, [inputs[0].shape[0], inputs[0].shape[1], .fixed(valueDim)])]
+    case .product(let product): return [try product.resultType(inputs)]
+    case .cachedAttention(let write, _): return [try write.attentionType(inputs)]
     }
   }
 }

@@ -47,6 +47,12 @@ public enum Op: Hashable, Sendable {
   case ropeCacheWrite(RopeCacheWrite)
   /// (q [tokens, heads, d], state, sinks?) -> [tokens, heads, dv].
   case pagedAttention(Attention, kvHeads: Int, valueDim: Int)
+  /// (x [rows, k], weight [n, k], norm weight [k]?, norm bias [k]?, bias [n]?, residual [rows, width]?, row indices
+  /// [rows]?) -> [rows, width], where width is n, or n / 2 if it is gated.
+  case product(Product)
+  /// (q, k, v, table?, sinks?) or (qkv merged, table?, sinks?) -> [tokens, heads, dv]: rotates, writes k and v to the
+  /// layer's cache, and attends.
+  case cachedAttention(RopeCacheWrite, Attention)
 }
 
 /// Element-wise operations of two operands; raw values are those of `nt_binary_arguments`.

@@ -1,5 +1,6 @@
 import NeedletailCompiler
 import NeedletailGraph
+import NeedletailKernels
 import Testing
 
 /// Runs a pass over a graph and compares the text of what comes out, scopes left out, with what is expected.
@@ -22,6 +23,10 @@ func expectUnchanged(
 
 extension PassContext {
   static let float32 = PassContext(precision: PrecisionPolicy(.float32))
+  /// Everything that may be computed together is, as for small steps of a GPU.
+  static let fused = PassContext(
+    precision: PrecisionPolicy(.bfloat16, intermediates: .bfloat16), fusions: Set(Fusion.allCases)
+  ) { _ in .bfloat16 }
   static let bfloat16 = PassContext(precision: PrecisionPolicy(.bfloat16)) { _ in .bfloat16 }
 }
 
@@ -36,5 +41,14 @@ extension String {
       while code.last == " " { code.removeLast() }
       return String(code)
     }.joined(separator: "\n") + "\n"
+  }
+}
+
+extension PassContext {
+  /// The same without one fusion.
+  func without(_ fusion: Fusion) -> PassContext {
+    var context = self
+    context.fusions.remove(fusion)
+    return context
   }
 }

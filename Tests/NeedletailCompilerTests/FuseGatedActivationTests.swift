@@ -1,5 +1,6 @@
 import NeedletailCompiler
 import NeedletailGraph
+import NeedletailKernels
 import Testing
 
 struct FuseGatedActivationTests {

@@ -1,5 +1,6 @@
 import NeedletailCompiler
 import NeedletailGraph
+import NeedletailKernels
 import Testing
 
 struct PrecisionTests {
@@ -142,6 +143,63 @@ struct PrecisionTests {
       output y = %2
       output w = %1
       """)
+  }
+
+  @Test func whatJoinsNoSumIsIntermediate() throws {
+    try expect(
+      .precision,
+      context: PassContext(precision: PrecisionPolicy(.bfloat16, intermediates: .bfloat16)) { _ in .bfloat16 },
+      of: """
+        %0 = input() {name=tokenIDs} : int32[tokens]
+        %1 = weight() {parts="e[16, 8]"} : real[16, 8]
+        %2 = embed(%1, %0) : real[tokens, 8]
+        %3 = weight() {parts="qk[16, 8]"} : real[16, 8]
+        %4 = linear(%2, %3) : real[tokens, 16]
+        %5 = reshape(%4) {shape="[tokens, 2, 8]"} : real[tokens, 2, 8]
+        %6 = rms_norm(%5) {eps=1e-05} : real[tokens, 2, 8]
+        %7 = attention(%6, %6, %6) {layer=0, scale=0.5} : real[tokens, 2, 8]
+        %8 = reshape(%7) {shape="[tokens, 16]"} : real[tokens, 16]
+        %9 = weight() {parts="o[8, 16]"} : real[8, 16]
+        %10 = linear(%8, %9) : real[tokens, 8]
+        %11 = scale(%10) {factor=0.5} : real[tokens, 8]
+        %12 = add(%2, %11) : real[tokens, 8]
+        %13 = silu(%12) : real[tokens, 8]
+        %14 = multiply(%13, %13) : real[tokens, 8]
+        %15 = tanh(%14) : real[tokens, 8]
+        output y = %15
+        """,
+      gives: """
+        %0 = input() {name=tokenIDs} : int32[tokens]
+        %1 = weight() {parts="e[16, 8]"} : bfloat16[16, 8]
+        %2 = embed(%1, %0) : float32[tokens, 8]
+        %3 = weight() {parts="qk[16, 8]"} : bfloat16[16, 8]
+        %4 = linear(%2, %3) : bfloat16[tokens, 16]
+        %5 = reshape(%4) {shape="[tokens, 2, 8]"} : bfloat16[tokens, 2, 8]
+        %6 = rms_norm(%5) {eps=1e-05} : bfloat16[tokens, 2, 8]
+        %7 = attention(%6, %6, %6) {layer=0, scale=0.5} : bfloat16[tokens, 2, 8]
+        %8 = reshape(%7) {shape="[tokens, 16]"} : bfloat16[tokens, 16]
+        %9 = weight() {parts="o[8, 16]"} : bfloat16[8, 16]
+        %10 = linear(%8, %9) : float32[tokens, 8]
+        %11 = scale(%10) {factor=0.5} : float32[tokens, 8]
+        %12 = add(%2, %11) : float32[tokens, 8]
+        %13 = silu(%12) : bfloat16[tokens, 8]
+        %14 = multiply(%13, %13) : bfloat16[tokens, 8]
+        %15 = tanh(%14) : float32[tokens, 8]
+        output y = %15
+        """)
+  }
+
+  @Test func matricesMayAllHaveOneType() throws {
+    var policy = PrecisionPolicy(.float32)
+    policy.matrices = .float32
+    let types = try typesAfterPrecision(
+      """
+      %0 = input() {name=x} : real[tokens, 8]
+      %1 = weight() {parts="w[4, 8]"} : real[4, 8]
+      %2 = linear(%0, %1) : real[tokens, 4]
+      output y = %2
+      """, PassContext(precision: policy) { _ in .bfloat16 })
+    #expect(types == [.float32, .float32, .float32])
   }
 
   @Test func cacheIsStoredLikeOperandsUnlessSaid() {

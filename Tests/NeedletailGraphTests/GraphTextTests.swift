@@ -4,6 +4,14 @@ import Testing
 /// A graph's text is the graph: every operation, with usual and unusual attributes.
 @Suite struct GraphTextTests {
   static let spec = RopeSpec(dimensions: 4, theta: 500_000, attentionFactor: 1.25)
+  static var everything: Product {
+    var product = Product()
+    product.norm = Norm(.layer, eps: 1e-6, weightOffset: 1)
+    (product.hasNormWeight, product.hasNormBias, product.hasBias) = (true, true, true)
+    (product.hasResidual, product.choosesRows) = (true, true)
+    product.gate = .geluTanh
+    return product
+  }
   static let operations: [Op] =
     [
       .input("x"), .embed(scale: 1), .embed(scale: 0.1), .linear, .scale(0.3, offset: 0), .scale(-2, offset: 1e-7),
@@ -31,6 +39,10 @@ import Testing
         RopeCacheWrite(layer: 1, heads: 4, kvHeads: 2, headDim: 8, valueDim: 8, interleaved: false)),
       .ropeCacheWrite(RopeCacheWrite(layer: 1, heads: 4, kvHeads: 2, headDim: 8, valueDim: 6, interleaved: true)),
       .pagedAttention(Attention(layer: 3, scale: 0.5, window: 8), kvHeads: 2, valueDim: 6),
+      .product(Product()), .product(everything),
+      .cachedAttention(
+        RopeCacheWrite(layer: 3, heads: 4, kvHeads: 2, headDim: 8, valueDim: 6, interleaved: true),
+        Attention(layer: 3, scale: 0.5, window: 8, softcap: 20)),
       .weight(Weight(parts: [.init("a.weight", shape: [8, 16])])),
       .weight(
         Weight(
@@ -48,12 +60,13 @@ import Testing
   /// Every case of the enum stands in the list above: a new one must be added here and there.
   @Test func allOperationsAreListed() {
     let mnemonics = Set(Self.operations.map(\.mnemonic))
-    #expect(mnemonics.count == 33, "\(mnemonics.sorted())")
+    #expect(mnemonics.count == 35, "\(mnemonics.sorted())")
     for op in Self.operations {
       switch op {
       case .input, .weight, .embed, .linear, .binary, .activation, .scale, .softcap, .norm, .reshape, .slice,
         .ropeTable,
-        .rope, .attention, .scoredRows, .cast, .addNorm, .gatedActivation, .ropeCacheWrite, .pagedAttention:
+        .rope, .attention, .scoredRows, .cast, .addNorm, .gatedActivation, .ropeCacheWrite, .pagedAttention,
+        .product, .cachedAttention:
         break
       }
     }

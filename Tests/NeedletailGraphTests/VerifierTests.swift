@@ -13,6 +13,8 @@ import Testing
     %u = input() {name=u} : real[tokens, 3, 8]
     %t = input() {name=t} : real[tokens, 4]
     %s = input() {name=s} : state
+    %m = input() {name=m} : real[tokens, 8]
+    %r = input() {name=scoredRows} : int32[scoredRows]
 
     """
 
@@ -29,11 +31,18 @@ import Testing
     ("scored_rows(%q)", "real[scoredRows, 4, 8]"), ("cast(%x) {dtype=float16}", "float16[tokens, 8]"),
     ("gated_activation(%x) {activation=silu}", "real[tokens, 4]"),
     ("paged_attention(%q, %s) {layer=0, scale=1, kv_heads=2, value_dim=6}", "real[tokens, 4, 6]"),
+    ("product(%x, %w)", "real[tokens, 6]"), ("product(%x, %w, %y) {residual=true}", "real[tokens, 6]"),
+    (
+      "product(%x, %w, %b, %r) {norm=rms, eps=1e-6, norm_weight=true, gate=silu, chosen_rows=true}",
+      "real[scoredRows, 3]"
+    ),
+    ("cached_attention(%q, %k, %k, %t) {layer=0, scale=1, heads=4, kv_heads=2, head_dim=8}", "real[tokens, 4, 8]"),
+    ("cached_attention(%m) {layer=0, scale=1, heads=1, kv_heads=1, head_dim=2, value_dim=4}", "real[tokens, 1, 4]"),
   ]
 
   @Test(arguments: wellFormed)
   func acceptsWhatFits(_ call: String, _ type: String) throws {
-    let graph = try Graph(text: Self.inputs + "%r = \(call) : \(type)\noutput r = %r")
+    let graph = try Graph(text: Self.inputs + "%result = \(call) : \(type)\noutput r = %result")
     #expect(graph[graph.outputs[0].value] == TensorType(type))
   }
 
@@ -41,7 +50,7 @@ import Testing
   @Test(arguments: wellFormed)
   func refusesOtherResults(_ call: String, _ type: String) {
     for wrong in ["real[tokens, 5]", "int32[\(type.split(separator: "[")[1])", "state"] {
-      #expect(throws: GraphError.self, "\(wrong)") { try Graph(text: Self.inputs + "%r = \(call) : \(wrong)") }
+      #expect(throws: GraphError.self, "\(wrong)") { try Graph(text: Self.inputs + "%result = \(call) : \(wrong)") }
     }
   }
 
@@ -54,10 +63,18 @@ import Testing
     "attention(%q, %k) {layer=0, scale=1}",
     "attention(%q, %k, %u) {layer=0, scale=1}", "scored_rows(%w)", "cast(%x, %x) {dtype=float16}",
     "gated_activation(%t, %t) {activation=silu}", "add_rms_norm(%x, %y) {eps=1e-6}",
-    "paged_attention(%q, %k) {layer=0, scale=1, kv_heads=2, value_dim=6}",
+    "paged_attention(%q, %k) {layer=0, scale=1, kv_heads=2, value_dim=6}", "product(%x)", "product(%x, %b)",
+    "product(%x, %w, %y)", "product(%x, %w, %x) {residual=true}", "product(%x, %w, %b) {bias=true}",
+    "product(%x, %w, %b) {norm_weight=true}", "product(%x, %w, %b) {norm=rms, eps=1e-6, norm_bias=true}",
+    "product(%x, %w, %x) {chosen_rows=true}", "product(%q, %w, %r) {chosen_rows=true}",
+    "cached_attention(%q, %k) {layer=0, scale=1, heads=4, kv_heads=2, head_dim=8}",
+    "cached_attention(%q, %k, %k) {layer=0, scale=1, heads=4, kv_heads=4, head_dim=8}",
+    "cached_attention(%x) {layer=0, scale=1, heads=1, kv_heads=1, head_dim=8}",
+    "cached_attention(%q, %k, %k, %b) {layer=0, scale=1, heads=4, kv_heads=2, head_dim=8}",
+    "cached_attention(%q, %k, %k, %t, %t) {layer=0, scale=1, heads=4, kv_heads=2, head_dim=8}",
   ])
   func refusesWhatDoesNotFit(_ call: String) {
-    let results = call.hasPrefix("add_") ? "%r, %z" : "%r"
+    let results = call.hasPrefix("add_") ? "%result, %z" : "%result"
     let types = call.hasPrefix("add_") ? "real[tokens, 8], real[tokens, 8]" : "real[tokens, 8]"
     #expect(throws: GraphError.self) { try Graph(text: Self.inputs + "\(results) = \(call) : \(types)") }
   }

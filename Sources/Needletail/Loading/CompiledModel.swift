@@ -42,7 +42,7 @@ public struct CompiledModel: Sendable {
     guard [.float32, .bfloat16, .float16].contains(cacheDType) else {
       throw LoadError("the cache cannot be stored in \(cacheDType.name); choose float32, bfloat16 or float16")
     }
-    precision = PrecisionPolicy(dtype, cache: cacheDType)
+    precision = device.catalog.precision(dtype, cache: cacheDType)
     let sizes = try EngineSizes(package.model, limits: options.limits, cacheDType: cacheDType)
     blockCount = sizes.blockCount
     let graph = try package.model.trace(maximumSequenceLength: sizes.plan.sequenceLength)

@@ -13,11 +13,23 @@ struct Lowering {
   private let outputs: [Graph.Value: String]
   private var weightIndices: [PlannedWeight: Int]
   private var places: [Graph.Value: LoweredNode.Operand] = [:]
+  // What nodes' own launches want besides their operands; numbered behind the graph's values.
+  private var scratch: [MemoryPlan.Value] = []
+  private let maximumTokens: Int
+  private let counts: StepCounts
 
-  init(_ graph: Graph, into plan: Plan, catalog: any KernelCatalog) {
+  /// A lowering for steps of up to `maximumTokens` tokens.
+  init(_ graph: Graph, into plan: Plan, catalog: any KernelCatalog, maximumTokens: Int) {
     self.graph = graph
     self.plan = plan
     self.catalog = catalog
+    self.maximumTokens = maximumTokens
+    var counts = plan.limits.counts
+    counts.tokens = min(counts.tokens, maximumTokens)
+    counts.sequences = min(counts.sequences, maximumTokens)
+    counts.scoredRows = min(counts.scoredRows, maximumTokens)
+    counts.decodes = counts.sequences
+    self.counts = counts
     uses = graph.uses()
     let definitions = graph.definitions()
     outputs = Dictionary(
@@ -31,8 +43,8 @@ struct Lowering {
     weightIndices = Dictionary(uniqueKeysWithValues: plan.weights.enumerated().map { ($1, $0) })
   }
 
-  /// Chooses kernels, then plans memory for steps of up to `maximumTokens` tokens.
-  mutating func lower(maximumTokens: Int) throws -> PlanVariant {
+  /// Chooses kernels, then plans memory.
+  mutating func lower() throws -> PlanVariant {
     var launches: [Launch] = []
     try declareCaches()
     try declareOutputs()
@@ -41,11 +53,8 @@ struct Lowering {
       launches += try lower(node)
     }
     for output in graph.outputs { launches += try copy(output) }
-    var counts = plan.limits.counts
-    counts.tokens = min(counts.tokens, maximumTokens)
-    counts.sequences = min(counts.sequences, maximumTokens)
-    counts.scoredRows = min(counts.scoredRows, maximumTokens)
-    return MemoryPlan(graph, launches: launches, counts: counts).variant(maximumTokens: maximumTokens)
+    return MemoryPlan(graph, scratch: scratch, launches: launches, counts: counts)
+      .variant(maximumTokens: maximumTokens)
   }
 
   private mutating func declareOutputs() throws {
@@ -67,7 +76,7 @@ struct Lowering {
     return try catalog.launches(
       for: LoweredNode(
         op: .cast(place.type.dtype), scope: output.name, inputs: [place],
-        results: [.init(type: place.type, reference: target)], limits: plan.limits, cache: nil,
+        results: [.init(type: place.type, reference: target)], limits: plan.limits, maximum: counts, cache: nil,
         constant: { _ in target }))
   }
 
@@ -75,11 +84,10 @@ struct Lowering {
     for node in graph.nodes {
       let layer: (index: Int, cache: CacheLayer)
       switch node.op {
-      case .ropeCacheWrite(let write):
+      case .ropeCacheWrite(let write), .cachedAttention(let write, _):
         layer = (
           write.layer,
-          CacheLayer(
-            kvHeads: write.kvHeads, keyDim: write.headDim, valueDim: write.valueDim, dtype: cacheType)
+          CacheLayer(kvHeads: write.kvHeads, keyDim: write.headDim, valueDim: write.valueDim, dtype: cacheType)
         )
       case .attention(let attention):
         let (k, v) = (graph[node.inputs[1]], graph[node.inputs[2]])
@@ -140,26 +148,33 @@ struct Lowering {
 
   private mutating func lower(_ node: Graph.Node) throws -> [Launch] {
     var constants = plan.constants
+    var scratch = scratch
+    let valueCount = graph.types.count
     func operand(_ value: Graph.Value) throws(GraphError) -> LoweredNode.Operand {
       guard let place = places[value] else { throw GraphError("%\(value.index) has no place") }
       return place
     }
     let lowered = LoweredNode(
       op: node.op, scope: node.scope, inputs: try node.inputs.map(operand), results: try node.results.map(operand),
-      limits: plan.limits, cache: layer(of: node).map { plan.caches[$0] },
+      limits: plan.limits, maximum: counts, cache: layer(of: node).map { plan.caches[$0] },
       constant: { values in
         let index = constants.firstIndex(of: values) ?? constants.count
         if index == constants.count { constants.append(values) }
         return BufferReference(.constant(index))
+      },
+      scratch: { type, name in
+        scratch.append(.init(type: type, name: "\(name) \(node.scope)"))
+        return BufferReference(.value(valueCount + scratch.count - 1))
       })
     let launches = try catalog.launches(for: lowered)
     plan.constants = constants
+    self.scratch = scratch
     return launches
   }
 
   private func layer(of node: Graph.Node) -> Int? {
     switch node.op {
-    case .ropeCacheWrite(let write): write.layer
+    case .ropeCacheWrite(let write), .cachedAttention(let write, _): write.layer
     case .attention(let attention), .pagedAttention(let attention, _, _): attention.layer
     default: nil
     }

@@ -5,8 +5,11 @@ extension Pass {
   /// and the residual stream of the last layer): rows are gathered there instead of at the end. Operations on rows
   /// give a row the same bits whatever the other rows are, so no result changes.
   ///
+  /// Where products choose their rows themselves (`Fusion.scoredRowsLinear`), rows are gathered no earlier than at the
+  /// last product: a few rows more cost its predecessors nothing, and a gather would be a launch.
+  ///
   /// The output "logits" becomes [scored rows, vocabulary]; other outputs keep all their rows.
-  public static let keepScoredRows = Pass("keepScoredRows") { graph, _ throws(GraphError) in
+  public static let keepScoredRows = Pass("keepScoredRows") { graph, context throws(GraphError) in
     for index in graph.outputs.indices where graph.outputs[index].name == "logits" {
       let logits = graph.outputs[index].value
       guard graph[logits].shape.first == .tokens else { continue }
@@ -14,7 +17,7 @@ extension Pass {
       graph.nodes.append(Graph.Node(.scoredRows, [logits], [rows], scope: "logits"))
       graph.outputs[index].value = rows
     }
-    var gather = ScoredRowsGather(graph)
+    var gather = ScoredRowsGather(graph, stopsAtProducts: context.fusions.contains(.scoredRowsLinear))
     gather.rewrite(&graph)
   }
 }
@@ -25,14 +28,16 @@ private struct ScoredRowsGather {
   private var scored: Set<Graph.Value> = []
   private var gathered: [Graph.Value: Graph.Value] = [:]
 
-  init(_ graph: Graph) {
+  init(_ graph: Graph, stopsAtProducts: Bool) {
     let uses = graph.uses()
     for index in graph.nodes.indices.reversed() {
       let node = graph.nodes[index]
       guard node.isRowWise(in: graph) else { continue }
       let users = node.results.flatMap { uses[$0] ?? [] }
       let isScored = users.allSatisfy {
-        $0 < graph.nodes.count && (graph.nodes[$0].op == .scoredRows || moved.contains($0))
+        guard $0 < graph.nodes.count else { return false }
+        let user = graph.nodes[$0].op
+        return user == .scoredRows || moved.contains($0) && !(stopsAtProducts && user == .linear)
       }
       if isScored && !users.isEmpty { moved.insert(index) }
     }

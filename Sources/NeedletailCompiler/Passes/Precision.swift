@@ -2,12 +2,13 @@ import NeedletailGraph
 
 extension Pass {
   /// Replaces `.real` by storage types, as the context's policy says. A value is stored in the operands' type if
-  /// nothing but matrix products reads it (a norm's result), in the stream's if anything else does (the residual
-  /// stream): kernels convert what they load and store, so no casts are needed between the two. Queries, keys and
-  /// values keep the stream's type up to the cache write, which rounds them once, after rotation.
+  /// nothing but matrix products reads it (a norm's result), in the stream's if it is or joins the residual stream, else
+  /// as intermediate values are (queries, keys, values, gates): kernels convert what they load and store, so no casts are
+  /// needed between them.
   public static let precision = Pass("precision") { graph, context throws(GraphError) in
     let policy = context.precision
     let operands = graph.valuesOnlyProductsRead()
+    let stream = graph.valuesOfTheStream()
     let uses = graph.uses()
     let wasReal = graph.outputs.map { graph[$0.value].dtype == .real }
     for node in graph.nodes {
@@ -19,7 +20,14 @@ extension Pass {
         case .slice, .reshape: graph[result].dtype = graph[node.inputs[0]].dtype
         default:
           let isOutput = uses[result]?.last == graph.nodes.count
-          graph[result].dtype = isOutput ? policy.logits : operands.contains(result) ? policy.dtype : policy.stream
+          graph[result].dtype =
+            if isOutput {
+              policy.logits
+            } else if operands.contains(result) {
+              policy.dtype
+            } else {
+              stream.contains(result) ? policy.stream : policy.intermediates
+            }
         }
       }
     }
@@ -49,5 +57,24 @@ extension Graph {
       }
     }
     return used.subtracting(others)
+  }
+
+  /// Embeddings, sums of rows, and what is added to rows, also through views, gathers and factors.
+  fileprivate func valuesOfTheStream() -> Set<Value> {
+    var stream: Set<Value> = []
+    for node in nodes.reversed() {
+      let isOfTheStream = node.results.contains(where: stream.contains)
+      switch node.op {
+      case .embed: stream.formUnion(node.results)
+      case .binary(let operation):
+        let joins =
+          (operation == .add || operation == .subtract) && self[node.inputs[0]].shape == self[node.inputs[1]].shape
+        if joins { stream.formUnion(node.results) }
+        if joins || isOfTheStream { stream.formUnion(node.inputs) }
+      case .slice, .reshape, .scoredRows, .scale, .cast: if isOfTheStream { stream.insert(node.inputs[0]) }
+      default: break
+      }
+    }
+    return stream
   }
 }

@@ -12,8 +12,14 @@ public struct CPUCatalog: KernelCatalog {
   /// "cpu", and the instruction set.
   public var target: Target { Target(device: "cpu", architecture: instructionSet.name) }
 
-  /// All of them.
-  public var fusions: Set<Fusion> { Set(Fusion.allCases) }
+  /// Operands of products are stored as asked, everything between them as float32.
+  public func precision(_ dtype: DType, cache: DType?) -> PrecisionPolicy { PrecisionPolicy(dtype, cache: cache) }
+
+  /// Small steps get their own, denser memory map.
+  public func variantBounds(_ limits: PlanLimits) -> [Int] { bounds([64], limits) }
+
+  /// Products and attention stay by themselves.
+  public func fusions(upTo tokens: Int, _ precision: PrecisionPolicy) -> Set<Fusion> { .aroundProducts }
 
   /// Matrices that products read lie in panels, for the embedding too if it shares one; all else as in the checkpoint.
   public func layout(of weight: Weight, dtype: DType, readBy ops: [Op]) -> WeightLayout {
@@ -54,6 +60,7 @@ public struct CPUCatalog: KernelCatalog {
         try pagedAttention(
           node, attention, q: node.inputs[0], sinks: node.inputs.count > 2 ? node.inputs[2] : nil)
       ]
+    case .product, .cachedAttention: throw CatalogError("the CPU has no kernel for \(node.op.mnemonic)")
     }
   }
 

@@ -1,17 +1,27 @@
 import NeedletailGraph
 
-/// What a device's kernels can do: the compiler asks it how weights should lie and which launches compute a node.
+/// What a device's kernels can do: the compiler asks it for the step sizes that deserve launches of their own, how values
+/// and weights should be stored, what is computed together, and which launches compute a node.
 public protocol KernelCatalog: Sendable {
   /// The device.
   var target: Target { get }
-  /// The combinations of operations it has one kernel for.
-  var fusions: Set<Fusion> { get }
+  /// How values are stored where operands of products have a type; `cache` nil: like the operands.
+  func precision(_ dtype: DType, cache: DType?) -> PrecisionPolicy
+  /// The most tokens of a step of each variant of a plan, ascending; the last is `limits.tokens`.
+  func variantBounds(_ limits: PlanLimits) -> [Int]
+  /// The combinations of operations it has one kernel for, in steps of up to so many tokens.
+  func fusions(upTo tokens: Int, _ precision: PrecisionPolicy) -> Set<Fusion>
   /// How a weight should lie in memory, from the operations that read it.
   func layout(of weight: Weight, dtype: DType, readBy ops: [Op]) -> WeightLayout
   /// Bytes of a weight in a layout, padding included.
   func byteCount(of weight: Weight, dtype: DType, layout: WeightLayout) -> Int
   /// The launches that compute a node; none where it needs no work.
   func launches(for node: LoweredNode) throws(CatalogError) -> [Launch]
+}
+
+extension KernelCatalog {
+  /// The bounds of variants for small steps that fit, and that of the largest one.
+  func bounds(_ small: [Int], _ limits: PlanLimits) -> [Int] { small.filter { $0 < limits.tokens } + [limits.tokens] }
 }
 
 /// A node with the places of its operands.
@@ -43,21 +53,28 @@ public struct LoweredNode {
   public var results: [Operand]
   /// The plan's limits.
   public var limits: PlanLimits
+  /// The largest counts of a step of the variant.
+  public var maximum: StepCounts
   /// How a layer's cache is stored.
   public var cache: CacheLayer?
   /// Adds a table to the plan and tells where it is.
   public var constant: ([Float]) -> BufferReference
+  /// Memory of the variant's that only the node's own launches use: its type, and what it is for.
+  public var scratch: (TensorType, String) -> BufferReference
 
-  /// A node with the places of its operands.
+  /// A node with the places of its operands; `maximum` nil: the plan's largest step.
   public init(
-    op: Op, scope: String, inputs: [Operand], results: [Operand], limits: PlanLimits, cache: CacheLayer?,
-    constant: @escaping ([Float]) -> BufferReference
+    op: Op, scope: String, inputs: [Operand], results: [Operand], limits: PlanLimits, maximum: StepCounts? = nil,
+    cache: CacheLayer?, constant: @escaping ([Float]) -> BufferReference,
+    scratch: @escaping (TensorType, String) -> BufferReference = { preconditionFailure("no memory for \($1)") }
   ) {
     self.op = op
     self.scope = scope
     self.inputs = inputs
     self.results = results
     self.limits = limits
+    self.maximum = maximum ?? limits.counts
+    self.scratch = scratch
     self.cache = cache
     self.constant = constant
   }

@@ -58,9 +58,14 @@ public struct Cost: Hashable, Sendable, Codable {
     public var bytesPerCachedToken: Int
     /// Positions a query sees; nil: all.
     public var window: Int?
+    /// Which sequences it is for: all, those that decode, or those that do not.
+    public var sequences: GPULaunch.Condition
 
     /// What attention adds.
-    public init(operationsPerPair: Int, bytesPerCachedToken: Int, window: Int? = nil) {
+    public init(
+      operationsPerPair: Int, bytesPerCachedToken: Int, window: Int? = nil, sequences: GPULaunch.Condition = .always
+    ) {
+      self.sequences = sequences
       self.operationsPerPair = operationsPerPair
       self.bytesPerCachedToken = bytesPerCachedToken
       self.window = window
@@ -98,17 +103,21 @@ public struct StepProfile: Hashable, Sendable {
     StepProfile(Array(repeating: Sequence(queries: 1, context: context), count: batch))
   }
 
-  /// The step's counts.
+  /// The step's counts. Sequences at the front with one token each, which follows others, decode.
   public var counts: StepCounts {
     StepCounts(
       tokens: sequences.reduce(0) { $0 + $1.queries }, sequences: sequences.count,
-      scoredRows: sequences.reduce(0) { $0 + $1.scoredRows })
+      scoredRows: sequences.reduce(0) { $0 + $1.scoredRows },
+      decodes: sequences.prefix { $0.queries == 1 && $0.context > 1 }.count)
   }
 }
 
 extension Cost {
   /// Bytes and operations of one launch in one step.
   public struct Evaluated: Hashable, Sendable {
+    /// Nothing.
+    public init() {}
+
     /// Bytes of weights.
     public var weightBytes = 0
     /// Bytes of the cache.
@@ -122,9 +131,12 @@ extension Cost {
 
     /// The sum of two.
     public static func + (a: Evaluated, b: Evaluated) -> Evaluated {
-      Evaluated(
-        weightBytes: a.weightBytes + b.weightBytes, cacheBytes: a.cacheBytes + b.cacheBytes,
-        activationBytes: a.activationBytes + b.activationBytes, operations: a.operations + b.operations)
+      var sum = a
+      sum.weightBytes += b.weightBytes
+      sum.cacheBytes += b.cacheBytes
+      sum.activationBytes += b.activationBytes
+      sum.operations += b.operations
+      return sum
     }
   }
 
@@ -136,7 +148,13 @@ extension Cost {
     result.activationBytes = activationBytes.value(in: counts)
     result.operations = operations.value(in: counts)
     guard let attention else { return result }
-    for sequence in profile.sequences {
+    let sequences =
+      switch attention.sequences {
+      case .always: profile.sequences[...]
+      case .decodes: profile.sequences.prefix(counts.decodes)
+      case .prefills: profile.sequences.dropFirst(counts.decodes)
+      }
+    for sequence in sequences {
       var pairs = 0
       let first = sequence.context - sequence.queries
       for query in first..<sequence.context { pairs += min(query + 1, attention.window ?? .max) }

@@ -30,6 +30,28 @@ public struct Launch: Hashable, Sendable, Codable {
   }
 }
 
+extension Launch {
+  /// The places it refers to: those of its arguments, then those of its tensor maps.
+  public var references: [BufferReference] { arguments.references + (gpu?.tensorMaps.map(\.base) ?? []) }
+
+  /// The launch with each place replaced.
+  public func mapReferences(_ transform: (BufferReference) -> BufferReference) -> Launch {
+    var launch = self
+    launch.arguments = arguments.mapReferences(transform)
+    if var maps = gpu?.tensorMaps {
+      for index in maps.indices { maps[index].base = transform(maps[index].base) }
+      launch.gpu?.tensorMaps = maps
+    }
+    return launch
+  }
+
+  /// What it reads, writes and computes in a step; nothing in a step that does not run it.
+  public func cost(in profile: StepProfile) -> Cost.Evaluated {
+    guard gpu?.runs(in: profile.counts) ?? true else { return Cost.Evaluated() }
+    return cost.evaluated(for: profile)
+  }
+}
+
 /// The bytes of a kernel's argument struct and the fields that are filled in later.
 public struct ArgumentBlock: Hashable, Sendable, Codable {
   /// A field that is filled in later.

@@ -5,7 +5,7 @@ extension Graph {
   /// rows are scored: the meaning of every operation, in a line or few each.
   ///
   /// - Parameters:
-  ///   - inputs: by name; `positions` need not be given.
+  ///   - inputs: by name; `positions` and `scoredRows` need not be given.
   ///   - weights: the tensors of the checkpoint by name.
   public func reference(
     _ inputs: [String: ReferenceTensor] = [:], weights: [String: ReferenceTensor] = [:]
@@ -44,7 +44,10 @@ private struct GraphEvaluation {
   private func shape(_ value: Graph.Value) -> [Int] { graph[value].shape.map { $0.value(in: counts) } }
 
   mutating func evaluate(_ node: Graph.Node) throws {
-    if case .ropeCacheWrite(let write) = node.op { return try evaluate(write, node) }
+    if case .ropeCacheWrite(let write) = node.op {
+      values[node.results[0]] = self.write(try node.inputs.map(value), write)
+      return
+    }
     let operands = try node.inputs.filter { !graph[$0].isState }.map(value)
     if case .addNorm(let norm) = node.op {
       let sum = Reference.binary(operands[0].elements, operands[1].elements, .add)
@@ -65,7 +68,9 @@ private struct GraphEvaluation {
     switch node.op {
     case .input(let name):
       if let given = inputs[name] { return given.elements }
-      guard name == StepInput.positions.rawValue else { throw GraphError("input \(name) is not given") }
+      guard [.positions, .scoredRows].contains(StepInput(rawValue: name)) else {
+        throw GraphError("input \(name) is not given")
+      }
       return (0..<counts.tokens).map(Double.init)
     case .weight(let weight): return try weight.parts.flatMap { try part($0) }
     case .embed(let scale):
@@ -98,6 +103,13 @@ private struct GraphEvaluation {
       return Reference.gatedActivation(operands[0].elements, width: operands[0].width / 2, function)
     case .pagedAttention(let attention, _, _):
       return attend(operands[0], attention, sinks: operands.count > 1 ? operands[1] : nil)
+    case .product(let product):
+      guard let operands = ProductOperands(operands, of: product) else { throw GraphError("operands of a product") }
+      return self.product(product, operands)
+    case .cachedAttention(let write, let attention):
+      let sinks = operands.last.flatMap { $0.shape.count == 1 ? $0 : nil }
+      let query = self.write(sinks == nil ? operands : operands.dropLast(), write)
+      return attend(query, attention, sinks: sinks)
     case .addNorm, .ropeCacheWrite: preconditionFailure("has two results")
     }
   }
@@ -115,8 +127,23 @@ private struct GraphEvaluation {
     return Reference.attention(q.elements, k.elements, v.elements, shape, attention, sinks: sinks?.elements)
   }
 
-  private mutating func evaluate(_ write: RopeCacheWrite, _ node: Graph.Node) throws {
-    var operands = try node.inputs.map(value)
+  private func product(_ product: Product, _ operands: ProductOperands<ReferenceTensor>) -> [Double] {
+    let (width, n) = (operands.x.width, operands.weight.shape[0])
+    var x = operands.x.elements
+    if let norm = product.norm {
+      x = Reference.norm(
+        x, width: width, norm, weight: operands.normWeight?.elements, bias: operands.normBias?.elements)
+    }
+    if let rows = operands.rows { x = Reference.gatherRows(x, width: width, rows.elements.map { Int($0) }) }
+    var out = Reference.matmul(
+      x, operands.weight.elements, rows: x.count / width, n: n, k: width, bias: operands.bias?.elements)
+    if let gate = product.gate { out = Reference.gatedActivation(out, width: n / 2, gate) }
+    return operands.residual.map { Reference.binary(out, $0.elements, .add) } ?? out
+  }
+
+  /// Keeps keys and values; gives the rotated queries.
+  private mutating func write(_ inputs: [ReferenceTensor], _ write: RopeCacheWrite) -> ReferenceTensor {
+    var operands = inputs
     let sizes = [
       (write.heads, write.headDim), (write.kvHeads, write.headDim), (write.kvHeads, write.valueDim),
     ]
@@ -137,8 +164,8 @@ private struct GraphEvaluation {
     if operands.count > 3 {
       for index in 0..<2 { operands[index].elements = rotated(operands[index], operands[3], write.interleaved) }
     }
-    values[node.results[0]] = operands[0]
     caches[write.layer] = (operands[1], operands[2])
+    return operands[0]
   }
 
   private func part(_ part: Weight.Part) throws -> [Double] {

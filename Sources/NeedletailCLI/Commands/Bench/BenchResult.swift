@@ -150,7 +150,7 @@ struct BenchSetting: Sendable {
 extension Plan {
   /// What all launches of a step read, write and compute.
   func cost(of profile: StepProfile) -> Cost.Evaluated {
-    variants[variant(tokens: profile.counts.tokens)].launches.reduce(.none) { $0 + $1.cost.evaluated(for: profile) }
+    variants[variant(tokens: profile.counts.tokens)].launches.reduce(.none) { $0 + $1.cost(in: profile) }
   }
 }
 

@@ -28,7 +28,7 @@ struct InspectionPhase {
     self.profile = profile
     variant = plan.variant(tokens: profile.counts.tokens)
     rows = plan.variants[variant].launches.map { launch in
-      let cost = launch.cost.evaluated(for: profile)
+      let cost = launch.cost(in: profile)
       return Row(launch: launch, cost: cost, floor: rates.floorSeconds(cost))
     }
   }
