@@ -38,7 +38,7 @@ let package = Package(
       name: "Needletail",
       dependencies: [
         "NeedletailJSON", "NeedletailGraph", "NeedletailModels", "NeedletailCheckpoint", "NeedletailKernels",
-        "NeedletailCompiler", "NeedletailCPU", "NeedletailRuntime", "NeedletailTokenizer",
+        "NeedletailCompiler", "NeedletailCPU", "NeedletailCUDA", "NeedletailRuntime", "NeedletailTokenizer",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(

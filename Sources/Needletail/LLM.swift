@@ -1,5 +1,6 @@
 import Dispatch
 import Logging
+import NeedletailCUDA
 import NeedletailCheckpoint
 import NeedletailGraph
 import NeedletailJSON
@@ -36,6 +37,8 @@ public final class LLM: Sendable {
   public let endTokens: [Int32]
   /// The model's parameter count.
   public let parameterCount: Int
+  /// What loading it took.
+  public let startTimes: StartTimes
   let specialTokens: JSONObject
 
   /// Loads a model: a Hugging Face directory, or ORG/NAME in the local cache.
@@ -76,6 +79,7 @@ public final class LLM: Sendable {
     defaultOptions = SamplingOptions(package.directory.generationConfig)
     endTokens = package.directory.generationConfig.endTokenIDs.compactMap { Int32(exactly: $0) }
     parameterCount = package.parameterCount
+    startTimes = parts.startTimes
     specialTokens =
       package.directory.tokenizerConfig.map(ChatTemplate.specialTokens(inTokenizerConfig:)) ?? JSONObject()
   }
@@ -86,15 +90,31 @@ public final class LLM: Sendable {
     let tokenizer: Tokenizer?
     let chatTemplate: ChatTemplate?
     let engine: Engine
+    let startTimes: StartTimes
 
     init(_ model: String, options: LoadOptions, models: ModelTable) throws {
+      var times = StartTimes()
+      // Opening a GPU, reading a tokenizer and compiling have nothing to do with each other.
+      let device = Meanwhile { try options.openDevice() }
       let package = try ModelPackage(model, format: options.loadFormat, models: models)
       let directory = package.directory
       let hasTokenizer = directory.has("tokenizer.json") || directory.has("tokenizer.model")
-      tokenizer = hasTokenizer ? try Tokenizer.load(directory: directory.path) : nil
+      let tokenizer = Meanwhile { hasTokenizer ? try Tokenizer.load(directory: directory.path) : nil }
       chatTemplate = try directory.chatTemplate.map { source throws in try ChatTemplate(source) }
-      compiled = try CompiledModel(package, options: options)
-      engine = try compiled.start(seed: options.dummySeed, limits: options.limits, progress: options.progress)
+      times.mark("model files")
+      let opened = try device.value()
+      times.mark("device")
+      compiled = try CompiledModel(package, on: opened, options: options)
+      times.mark("compile")
+      if compiled.device.catalog.target.device == "cuda" { options.notice?(compiled.cacheSentence) }
+      let executor = try compiled.executor(seed: options.dummySeed, progress: options.progress)
+      times.mark("load", detail: (executor.loaded as? CUDAPlan)?.times.sentence)
+      engine = try Engine(
+        executor: executor, tokensPerPrefillChunk: options.limits.tokensPerPrefillChunk,
+        maximumWaitingRequests: options.limits.maximumWaitingRequests)
+      self.tokenizer = try tokenizer.value()
+      times.mark("tokenizer")
+      startTimes = times
     }
   }
 }

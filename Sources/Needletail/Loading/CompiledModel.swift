@@ -1,15 +1,8 @@
-import NeedletailCPU
 import NeedletailCompiler
 import NeedletailGraph
 import NeedletailKernels
 import NeedletailModels
 import NeedletailRuntime
-
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
 
 /// A model's plan for a device, with the sizes an engine will have.
 ///
@@ -27,13 +20,57 @@ public struct CompiledModel: Sendable {
   /// Blocks of the cache.
   public let blockCount: Int
 
-  /// Chooses sizes for the device and compiles. `inspect` is given the graph as recorded and after each pass.
+  /// Opens the device, chooses sizes and compiles. `inspect` is given the graph as recorded and after each pass.
   public init(
     _ package: ModelPackage, options: LoadOptions,
     inspect: (_ pass: String, _ graph: Graph) throws -> Void = { _, _ in }
   ) throws {
+    try self.init(package, on: try options.openDevice(), options: options, inspect: inspect)
+  }
+
+  /// Chooses sizes for a device and compiles.
+  /// - Throws: one sentence, before any weight is read: also where the model does not fit the device's memory.
+  public init(
+    _ package: ModelPackage, on device: any Device, options: LoadOptions,
+    inspect: (_ pass: String, _ graph: Graph) throws -> Void = { _, _ in }
+  ) throws {
     self.package = package
-    device = try Self.device(options)
+    self.device = device
+    let precision = try Self.precision(package, options)
+    self.precision = precision
+    let model = package.model
+    func compile(_ limits: PlanLimits, inspects: Bool) throws -> Plan {
+      let graph = try model.trace(maximumSequenceLength: limits.sequenceLength)
+      return try Compiler(catalog: device.catalog).compile(
+        graph, CompilerOptions(precision: precision, limits: limits, storedType: package.storedType)
+      ) { if inspects { try inspect($0, $1) } }
+    }
+    let defaults = device.catalog.target.device == "cuda" ? EngineLimits.DeviceDefaults.cuda : .cpu
+    guard let budget = try MemoryBudget(device, fraction: options.gpuMemoryFraction) else {
+      let sizes = try EngineSizes(model, limits: options.limits, cacheDType: precision.cache, device: defaults)
+      (plan, blockCount) = (try compile(sizes.plan, inspects: true), sizes.blockCount)
+      return
+    }
+    // First as if activations took nothing, then with what the plan says.
+    let room = try budget.roomForCache(besideWeights: package.parameterCount * precision.dtype.byteCount)
+    var sizes = try EngineSizes(
+      model, limits: options.limits, cacheDType: precision.cache, device: defaults, freeBytes: room)
+    var plan = try compile(sizes.plan, inspects: true)
+    let blocks = try budget.blocks(
+      besidePlan: device.bytesNeeded(by: plan), blockBytes: plan.cacheBytesPerToken * plan.limits.blockSize,
+      blockSize: plan.limits.blockSize, wanted: sizes.blockCount,
+      isAsked: options.limits.cacheTokens != nil || options.limits.cacheBytes != nil)
+    if blocks * plan.limits.blockSize < plan.limits.sequenceLength {
+      // The longest request is shorter than thought.
+      var limits = options.limits
+      limits.cacheTokens = blocks * plan.limits.blockSize
+      sizes = try EngineSizes(model, limits: limits, cacheDType: precision.cache, device: defaults, freeBytes: room)
+      plan = try compile(sizes.plan, inspects: false)
+    }
+    (self.plan, blockCount) = (plan, blocks)
+  }
+
+  private static func precision(_ package: ModelPackage, _ options: LoadOptions) throws -> PrecisionPolicy {
     let dtype = options.dtype ?? package.mainDType
     guard [.float32, .bfloat16, .float16].contains(dtype) else {
       throw LoadError("the model cannot run in \(dtype.name); choose float32, bfloat16 or float16")
@@ -42,20 +79,18 @@ public struct CompiledModel: Sendable {
     guard [.float32, .bfloat16, .float16].contains(cacheDType) else {
       throw LoadError("the cache cannot be stored in \(cacheDType.name); choose float32, bfloat16 or float16")
     }
-    precision = device.catalog.precision(dtype, cache: cacheDType)
-    let sizes = try EngineSizes(package.model, limits: options.limits, cacheDType: cacheDType)
-    blockCount = sizes.blockCount
-    let graph = try package.model.trace(maximumSequenceLength: sizes.plan.sequenceLength)
-    plan = try Compiler(catalog: device.catalog).compile(
-      graph, CompilerOptions(precision: precision, limits: sizes.plan, storedType: package.storedType),
-      inspect: inspect)
+    return PrecisionPolicy(dtype, cache: cacheDType)
   }
 
-  private static func device(_ options: LoadOptions) throws -> any Device {
-    switch options.device {
-    case .auto, .cpu: try CPUDevice(threads: options.threads, instructionSet: options.instructionSet)
-    case .cuda: throw LoadError("there is no CUDA device in this version; leave out --device, or choose cpu")
-    }
+  /// Tokens that the cache holds.
+  public var cacheTokens: Int { blockCount * plan.limits.blockSize }
+
+  /// "The cache holds 812,544 tokens, 6 requests of 131,072."
+  public var cacheSentence: String {
+    let length = plan.limits.sequenceLength
+    let requests = blockCount / max(plan.limits.blocksPerSequence, 1)
+    return "the cache holds \(grouped(cacheTokens)) tokens, \(grouped(requests)) "
+      + "request\(requests == 1 ? "" : "s") of \(grouped(length)), in \(gibibytes(cacheTokens * plan.cacheBytesPerToken))"
   }
 
   /// Prepares the weights and starts an engine.
@@ -76,50 +111,13 @@ public struct CompiledModel: Sendable {
   }
 }
 
-/// The sizes of an engine: those asked for, the others chosen for the device and the model.
-struct EngineSizes {
-  let plan: PlanLimits
-  let blockCount: Int
-
-  // Rows of logits beyond one for each sequence are for scoring prompts; they take no more than this unless asked to.
-  private static let usualLogitsBytes = 256 << 20
-
-  init(_ model: any LanguageModel, limits: EngineLimits, cacheDType: DType) throws {
-    let graph = try model.trace()
-    var size = EngineLimits.ModelSize(
-      maximumSequenceLength: model.maximumSequenceLength, vocabularySize: model.vocabularySize,
-      cacheBytesPerToken: Self.cacheElementsPerToken(graph) * cacheDType.byteCount)
-    // Rotary positions go on past the length a model was made for (that is what "dynamic" is about), a table does not.
-    if !Self.hasPositionTable(graph) {
-      size.maximumSequenceLength = max(size.maximumSequenceLength, limits.maximumSequenceLength ?? 0)
-    }
-    // A quarter of the memory at most; pages that are never written to are never taken.
-    let resolved = try limits.resolved(for: size, on: .cpu, freeBytes: Self.physicalMemory / 4)
-    let scoring = min(resolved.tokensPerStep, Self.usualLogitsBytes / (model.vocabularySize * 4))
-    plan = PlanLimits(
-      tokens: resolved.tokensPerStep, sequences: min(resolved.maximumSequences, resolved.tokensPerStep),
-      scoredRows: limits.maximumScoredRows ?? max(resolved.maximumScoredRows, scoring),
-      sequenceLength: resolved.maximumSequenceLength, blockSize: resolved.blockSize)
-    blockCount = resolved.blockCount
+/// 1234567 as "1,234,567".
+private func grouped(_ value: Int) -> String {
+  var digits = Substring(String(value))
+  var text = ""
+  while digits.count > 3 {
+    text = ",\(digits.suffix(3))" + text
+    digits = digits.dropLast(3)
   }
-
-  /// Numbers that the caches of all layers keep of a token.
-  private static func cacheElementsPerToken(_ graph: Graph) -> Int {
-    graph.nodes.reduce(0) { sum, node in
-      guard case .attention = node.op else { return sum }
-      return sum + [node.inputs[1], node.inputs[2]].reduce(0) { $0 + graph[$1].elements.count }
-    }
-  }
-
-  private static func hasPositionTable(_ graph: Graph) -> Bool {
-    let positions = graph.nodes.first { $0.op == .input(StepInput.positions.rawValue) }?.results.first
-    return graph.nodes.contains { node in
-      guard case .embed = node.op else { return false }
-      return node.inputs[1] == positions
-    }
-  }
-
-  private static var physicalMemory: Int {
-    max(1 << 30, sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)))
-  }
+  return digits + text
 }

@@ -41,10 +41,23 @@ public struct LoadOptions: Sendable {
   public var threads: Int?
   /// Which of the CPU device's kernels run; nil: those of the widest instruction set here, or what NEEDLETAIL_CPU names.
   public var instructionSet: InstructionSet?
+  /// Whether a request's bits never depend on what else runs, at some cost in speed; nil: what the device does at its
+  /// best (the CPU always, a GPU not). The same batch gives the same bits in any case, and decoding never depends on
+  /// other requests.
+  public var isDeterministic: Bool?
+  /// Whether a GPU's products may be computed by cuBLASLt where that is faster than our own kernels.
+  public var allowsLibraries = true
+  /// The share of a GPU's memory that may be in use, by others and by this model; the cache gets what the rest leaves.
+  public var gpuMemoryFraction = 0.9
+  /// Whether a GPU's graphs of decode steps are made when the model is loaded, instead of when a number of requests is
+  /// first met.
+  public var makesGraphsAhead = false
   /// What the engine takes on at once.
   public var limits = EngineLimits()
   /// Told the prepared share of the weights, 0 to 1, from several threads.
   public var progress: (@Sendable (Double) -> Void)?
+  /// Told sentences about the device and its memory that people should know, from any thread.
+  public var notice: (@Sendable (String) -> Void)?
 
   /// Everything chosen for the device and the model.
   public init() {}

@@ -74,7 +74,9 @@ struct Answer: Sendable {
   }
 
   /// The object that `run --json` prints.
-  func json(loadTime: Duration, tokenizer: Tokenizer?) -> JSON {
+  func json(loadTime: Duration, _ llm: LLM) -> JSON {
+    let tokenizer = llm.tokenizer
+    let parts = llm.startTimes.parts.map { ($0.name, JSON.double($0.duration.seconds)) }
     var object = JSONObject([
       ("text", .string(tokenizer == nil ? "" : text)),
       ("token_ids", .array(tokens.map { .int(Int($0.id)) })),
@@ -87,6 +89,7 @@ struct Answer: Sendable {
           "load_s": .double(loadTime.seconds), "ttft_s": timings?.firstToken.map { .double($0.seconds) } ?? .null,
           "tokens_per_s": tokensPerSecond.map { .double($0) } ?? .null,
           "start_to_first_token_s": startToFirstToken.map { .double($0.seconds) } ?? .null,
+          "load_parts_s": .object(JSONObject(parts)),
         ]
       ),
     ])

@@ -37,7 +37,7 @@ struct RunCommand: AsyncParsableCommand {
       try await Answer.collect(llm, prompt: ids, options: options, streams: streams)
     }
     if json {
-      Terminal.line(answer.result.json(loadTime: loadTime, tokenizer: llm.tokenizer).text())
+      Terminal.line(answer.result.json(loadTime: loadTime, llm).text())
     } else {
       if !answer.result.endsLine { Terminal.line() }
       answer.result.printProbabilities(llm.tokenizer)

@@ -31,10 +31,17 @@ struct ModelOptions: ParsableArguments {
   var blockSize: Int?
   @Option(help: "Threads of the CPU device; by default one for each core.")
   var threads: Int?
-  @Option(help: "The same bits whatever else runs; the CPU device always does so.")
-  var deterministic = Switch.on
-  @Option(help: "none: our own kernels only; the CPU device has no others.")
+  @Option(
+    help: "The same bits whatever else runs; the CPU device always does so, a GPU only when asked, at some cost.")
+  var deterministic: Switch?
+  @Option(help: "none: our own kernels only; all: cuBLASLt, too, where it is faster. The CPU device has no others.")
   var libraries = Libraries.all
+  @Option(help: "The share of a GPU's memory that may be in use; what weights and activations leave is the cache.")
+  var gpuMemoryFraction = 0.9
+  @Flag(help: "Make a GPU's graphs of decode steps while loading, instead of when a number of requests is first met.")
+  var makeGraphsAhead = false
+  @Flag(help: "Say what loading took.")
+  var verbose = false
   @OptionGroup(visibility: .hidden) var later: LaterOptions
 
   /// The directory, or the demo's.
@@ -57,6 +64,14 @@ struct ModelOptions: ParsableArguments {
     for case (let name, let value?) in positive where value < 1 {
       throw UsageError("\(name) is \(value); it must be 1 or more")
     }
+    guard gpuMemoryFraction > 0, gpuMemoryFraction <= 1 else {
+      throw UsageError("--gpu-memory-fraction is \(gpuMemoryFraction); it must be more than 0 and at most 1")
+    }
+    options.isDeterministic = deterministic.map { $0 == .on }
+    options.allowsLibraries = libraries == .all
+    options.gpuMemoryFraction = gpuMemoryFraction
+    options.makesGraphsAhead = makeGraphsAhead
+    options.notice = { Terminal.error("note: \($0)") }
     options.limits.maximumSequences = maxBatchSize
     options.limits.tokensPerStep = maxTokensPerStep
     options.limits.tokensPerPrefillChunk = prefillChunk
@@ -72,8 +87,18 @@ struct ModelOptions: ParsableArguments {
     change(&options)
     let bar = ProgressBar("loading")
     options.progress = { bar.update($0) }
-    defer { bar.finish() }
-    return try await LLM(try directory(), options: options)
+    let llm: LLM
+    do {
+      defer { bar.finish() }
+      llm = try await LLM(try directory(), options: options)
+    }
+    if verbose {
+      for part in llm.startTimes.parts {
+        let detail = part.detail.map { ": \($0)" } ?? ""
+        Terminal.error("\(part.name) \(Show.time(seconds: part.duration.seconds))\(detail)")
+      }
+    }
+    return llm
   }
 }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Needletail
 import NeedletailCPU
+import NeedletailCUDA
 import NeedletailCheckpoint
 import NeedletailKernels
 import NeedletailTokenizer
@@ -32,9 +33,9 @@ enum Failure {
     let code: Int32
     switch error {
     case is UsageError, is LoadError, is CheckpointError, is ConfigError, is ModelError, is GraphError, is CatalogError,
-      is TokenizerError, is ChatTemplateError, is RequestRefusal, is CPUError, is JSONError:
+      is TokenizerError, is ChatTemplateError, is RequestRefusal, is CPUError, is JSONError, is KernelSourceError:
       code = 2
-    case is RunningError, is EngineError: code = 1
+    case is RunningError, is EngineError, is CUDAError, is KernelCompileError: code = 1
     case is CancellationError: code = 130
     default: NeedletailCommand.exit(withError: error)
     }
