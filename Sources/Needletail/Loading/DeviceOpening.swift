@@ -1,0 +1,65 @@
+import Dispatch
+import NeedletailCPU
+import NeedletailCUDA
+import NeedletailKernels
+import Synchronization
+
+extension LoadOptions {
+  /// Opens the device that was chosen; for `auto` a GPU if one can be used, else the CPU.
+  /// - Throws: one sentence where the chosen device cannot be used.
+  public func openDevice() throws -> any Device {
+    switch device {
+    case .cpu: return try openCPU()
+    case .cuda:
+      do { return try openGPU() } catch let error as CUDAError {
+        throw LoadError("the GPU cannot be used: \(error); needletail doctor says what is missing")
+      }
+    case .auto:
+      do { return try openGPU() } catch let error as CUDAError {
+        // A machine without a driver has no GPU to be missed; one that has a driver was meant to use it.
+        if case .success = CUDALibraries.shared.driver {
+          notice?("the GPU cannot be used, so the model runs on the CPU: \(error)")
+        } else if !error.call.isEmpty {
+          notice?("the GPU cannot be used, so the model runs on the CPU: \(error); needletail doctor says more")
+        }
+        return try openCPU()
+      }
+    }
+  }
+
+  private func openCPU() throws -> any Device {
+    if isDeterministic == false {
+      notice?("the CPU device is always deterministic")
+    }
+    return try CPUDevice(threads: threads, instructionSet: instructionSet)
+  }
+
+  private func openGPU() throws -> any Device {
+    var options = CUDADevice.Options()
+    options.isDeterministic = isDeterministic ?? false
+    options.allowsLibraries = allowsLibraries
+    options.makesGraphsAhead = makesGraphsAhead
+    let notice = notice
+    return try CUDADevice(options, cache: CubinCache { notice?($0) })
+  }
+}
+
+/// A value that another thread makes meanwhile.
+final class Meanwhile<Value: Sendable>: Sendable {
+  private let result = Mutex<Result<Value, any Error>?>(nil)
+  private let group = DispatchGroup()
+
+  init(_ make: @escaping @Sendable () throws -> Value) {
+    DispatchQueue.global(qos: .userInitiated).async(group: group) { [self] in
+      let made = Result { try make() }
+      result.withLock { $0 = made }
+    }
+  }
+
+  /// Waits for it; throws what making it threw.
+  func value() throws -> Value {
+    group.wait()
+    guard let made = result.withLock({ $0 }) else { preconditionFailure("waited for and not made") }
+    return try made.get()
+  }
+}
