@@ -1,0 +1,137 @@
+// Prefill attention over a float32 cache (paged_attention.h), all in float32: for small models and as what the other
+// kernels are held against, not for speed. A block attends for 8 rows (prefill_tiles.cuh), one to a warp, in steps of
+// half a cache block: a lane has the score of one key, then columns lane, lane + 32, ... of the values.
+//
+//   NT_OUT: type of the result   NT_HEAD_DIM, NT_VALUE_DIM: any up to 256
+//   grid: at least as many blocks as tiles; those beyond return
+#include "common/conversions.cuh"
+#include "common/launch.cuh"
+
+#define NT_ROWS 8
+#define NT_STEP 32
+#define NT_ELEMENT_BYTES 4
+#include "attention/prefill_tiles.cuh"
+
+namespace {
+
+constexpr int kThreads = 32 * NT_ROWS;
+constexpr int kPositions = 64;  // of a cache block
+constexpr int kKeyPitch = NT_HEAD_DIM + 1;
+constexpr int kColumns = (NT_VALUE_DIM + 31) / 32;
+
+struct Shared {
+  float queries[NT_ROWS][NT_HEAD_DIM];
+  float keys[NT_STEP][kKeyPitch];
+  float values[NT_STEP][NT_VALUE_DIM];
+};
+
+__device__ __forceinline__ float highest_of_warp(float x) {
+  for (int mask = 16; mask > 0; mask /= 2) x = fmaxf(x, __shfl_xor_sync(~0u, x, mask));
+  return x;
+}
+__device__ __forceinline__ float sum_of_warp(float x) {
+  for (int mask = 16; mask > 0; mask /= 2) x += __shfl_xor_sync(~0u, x, mask);
+  return x;
+}
+
+}  // namespace
+
+extern "C" __global__ void __launch_bounds__(kThreads)
+prefill_attention_f32(const __grid_constant__ nt_prefill_attention_arguments a) {
+  extern __shared__ __align__(16) nt_u8 memory[];
+  Shared &shared = *(Shared *)memory;
+  nt_let_successors_start();
+  nt_wait_for_predecessors();
+  nt_prefill_search search;
+  nt_prefill_tile tile;
+  search.start_at_first(a);
+  if (!search.find(a, blockIdx.x, tile)) return;
+
+  const float unseen = __int_as_float(0xff800000);
+  const int lane = threadIdx.x & 31;
+  const int warp = threadIdx.x / 32;
+  // A warp whose row does not exist repeats the last one and stores nothing.
+  const int row = min(tile.first_row + warp, tile.rows - 1);
+  const int position = tile.offset + row / NT_GROUP;
+  const int head = tile.kv_head * NT_GROUP + row % NT_GROUP;
+  const nt_i64 token = tile.first_query + row / NT_GROUP;
+  const float *q = (const float *)a.q + token * a.q_stride + (nt_i64)head * NT_HEAD_DIM;
+  for (int i = lane; i < NT_HEAD_DIM; i += 32) shared.queries[warp][i] = q[i];
+#if NT_SLOPES
+  const float slope = a.alibi_slopes[head];
+#endif
+
+  const nt_i32 *table = a.block_tables + tile.sequence * a.block_table_stride;
+  float highest = unseen;
+  float sum = 0;
+  float o[kColumns] = {};
+  for (int step = tile.first_step; step < tile.end_step; step++) {
+    const int first = step * NT_STEP;
+    const int count = min(NT_STEP, tile.context - first);
+    const float *block = (const float *)a.cache
+      + ((nt_i64)table[first / kPositions] * a.kv_heads + tile.kv_head) * (kPositions * (NT_HEAD_DIM + NT_VALUE_DIM));
+    const float *keys = block + first % kPositions * NT_HEAD_DIM;
+    const float *values = block + kPositions * NT_HEAD_DIM + first % kPositions * NT_VALUE_DIM;
+    __syncthreads();
+    // What lies behind the sequence's end may be anything, even no numbers.
+    for (int i = threadIdx.x; i < NT_STEP * NT_HEAD_DIM; i += kThreads) {
+      const int line = i / NT_HEAD_DIM;
+      shared.keys[line][i % NT_HEAD_DIM] = line < count ? keys[i] : 0;
+    }
+    for (int i = threadIdx.x; i < NT_STEP * NT_VALUE_DIM; i += kThreads) {
+      const int line = i / NT_VALUE_DIM;
+      shared.values[line][i % NT_VALUE_DIM] = line < count ? values[i] : 0;
+    }
+    __syncthreads();
+
+    float score = 0;
+    for (int i = 0; i < NT_HEAD_DIM; i++) score = fmaf(shared.queries[warp][i], shared.keys[lane][i], score);
+    score *= a.scale;
+#if NT_SOFTCAP
+    score = a.softcap * tanhf(score / a.softcap);
+#endif
+    const int distance = first + lane - position;
+#if NT_SLOPES
+    score = fmaf(slope, (float)distance, score);
+#endif
+    bool hidden = distance > 0;
+#if NT_WINDOWED
+    hidden |= distance <= -a.window;
+#endif
+    if (hidden) score = unseen;
+
+    const float top = fmaxf(highest, highest_of_warp(score));
+    // A row that has seen nothing yet must not take infinity from infinity.
+    const float base = top == unseen ? 0 : top;
+    const float weight = expf(score - base);
+    const float factor = expf(highest - base);
+    highest = top;
+    sum = sum * factor + sum_of_warp(weight);
+#pragma unroll
+    for (int c = 0; c < kColumns; c++) o[c] *= factor;
+    for (int j = 0; j < NT_STEP; j++) {
+      const float w = __shfl_sync(~0u, weight, j);
+#pragma unroll
+      for (int c = 0; c < kColumns; c++) {
+        const int column = c * 32 + lane;
+        if (column < NT_VALUE_DIM) o[c] = fmaf(w, shared.values[j][column], o[c]);
+      }
+    }
+  }
+
+  float factor = 1;
+#if NT_SINKS
+  const float sink = a.sinks[head];
+  const float base = fmaxf(highest, sink);
+  factor = expf(highest - base);
+  sum = sum * factor + expf(sink - base);
+#endif
+  if (tile.first_row + warp >= tile.rows) return;
+  typedef nt_storage<NT_OUT>::bits bits;
+  bits *out = (bits *)a.out + token * a.out_stride + (nt_i64)head * NT_VALUE_DIM;
+#pragma unroll
+  for (int c = 0; c < kColumns; c++) {
+    const int column = c * 32 + lane;
+    if (column < NT_VALUE_DIM) out[column] = (bits)nt_from_float<NT_OUT>(o[c] * factor / sum);
+  }
+}
