@@ -53,7 +53,7 @@ let package = Package(
       name: "NeedletailGPUTests",
       dependencies: [
         "Needletail", "NeedletailCheckpoint", "NeedletailCUDA", "NeedletailGraph", "NeedletailKernels",
-        "NeedletailTesting", "CNeedletailKernels",
+        "NeedletailTesting", "CNeedletailCUDA", "CNeedletailKernels",
       ]),
     .testTarget(name: "NeedletailJSONTests", dependencies: ["NeedletailJSON"]),
     .testTarget(name: "NeedletailGraphTests", dependencies: ["NeedletailGraph"]),

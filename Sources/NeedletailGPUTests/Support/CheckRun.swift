@@ -1,10 +1,11 @@
 import Glibc
 import NeedletailCUDA
+import NeedletailKernels
 
 /// Runs checks one after another and prints a line for each.
 enum CheckRun {
   /// Whether no check failed; a machine without a GPU skips all of them.
-  static func run(_ checks: [GPUCheck]) -> Bool {
+  static func run(_ checks: [GPUCheck], separatesOperands: Bool) -> Bool {
     if let reason = reasonForNoGPU() {
       say("no GPU, so nothing is checked: \(reason)")
       say("0 passed, 0 failed, \(checks.count) skipped")
@@ -12,7 +13,7 @@ enum CheckRun {
     }
     let gpu: GPU
     do {
-      gpu = try GPU()
+      gpu = try GPU(separatesOperands: separatesOperands)
     } catch {
       say("FAIL context: \(error)")
       say("0 passed, 1 failed, \(checks.count) skipped")
@@ -37,6 +38,39 @@ enum CheckRun {
     }
     say("\(passed) passed, \(failed) failed" + (skipped == 0 ? "" : ", \(skipped) skipped"))
     return failed == 0
+  }
+
+  /// Compiles the kernels of checks for an H200 into a folder. Whether all of them could be.
+  static func compile(_ checks: [GPUCheck], to folder: String) -> Bool {
+    do {
+      var jobs: [AheadOfTime.Job] = []
+      for check in checks {
+        jobs += try check.functions(.h200).map { AheadOfTime.Job($0, architecture: GPUTraits.h200.architecture) }
+      }
+      let nvrtc = try CUDALibraries.shared.nvrtc.get()
+      var failures = 0
+      var seen: Set<AheadOfTime.Job> = []
+      let start = seconds()
+      let ahead = AheadOfTime(nvrtc, folder: folder)
+      let all = jobs.filter { seen.insert($0).inserted }
+      // All that can be compiled, whatever cannot.
+      do {
+        _ = try ahead.compile(all, threads: sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+      } catch {
+        for job in all {
+          do { _ = try ahead.compile([job]) } catch {
+            failures += 1
+            if failures > 8 { continue }
+            say("FAIL \(job.function.source) \(job.function.defines.map { "\($0.name)=\($0.value)" }): \(error)")
+          }
+        }
+      }
+      say("\(all.count - failures) kernels in \(folder), \(failures) failed (\(time(seconds() - start)))")
+      return failures == 0
+    } catch {
+      say("FAIL: \(error)")
+      return false
+    }
   }
 
   /// Prints a line at once: a pipe would hold it back, and a check that crashes would take it along.

@@ -1,14 +1,41 @@
 import NeedletailCUDA
+import NeedletailKernels
 
 /// The first GPU, a stream on it, and the kernels of the checks, which are compiled when first asked for.
 final class GPU {
   let context: Context
   let stream: Stream
+  /// The product's kernels.
+  let loader: KernelLoader
+  /// Every operand in an allocation of its own, and small problems only: for compute-sanitizer.
+  let separatesOperands: Bool
   private var made: TestKernels?
+  private var madeMemory: KernelMemory?
 
-  init() throws {
+  init(separatesOperands: Bool = false) throws {
     context = try Context(CUDALibraries.shared.driver.get())
     stream = try Stream(context)
+    loader = KernelLoader(context)
+    self.separatesOperands = separatesOperands
+  }
+
+  /// What kernels' configurations are chosen by.
+  var traits: GPUTraits {
+    let device = context.device
+    return GPUTraits(
+      architecture: device.architecture, multiprocessors: device.multiprocessorCount,
+      sharedBytesPerBlock: device.sharedBytesPerBlock, l2Bytes: device.l2Bytes)
+  }
+
+  /// Whether launches may start early.
+  var isHopper: Bool { context.device.computeCapability >= 90 }
+
+  /// Memory for the operands of kernels.
+  func memory() throws -> KernelMemory {
+    if let madeMemory { return madeMemory }
+    let memory = try KernelMemory(self)
+    madeMemory = memory
+    return memory
   }
 
   /// The kernels of the checks, loaded.

@@ -1,13 +1,21 @@
-/// One thing the driver layer must do on a real GPU.
+import NeedletailKernels
+
+/// One thing that must hold on a real GPU.
 struct GPUCheck: Sendable {
   /// Subject and case, as "graph/replay"; unique, and what a filter of the command line is compared with.
   let name: String
   /// Returns what was measured; throws where the check fails, or `CheckSkipped`.
   let body: @Sendable (GPU) throws -> String
+  /// The product's kernels that it launches on such a GPU, as far as they are known without one.
+  let functions: @Sendable (GPUTraits) throws -> [GPUFunction]
 
-  init(_ name: String, _ body: @escaping @Sendable (GPU) throws -> String) {
+  init(
+    _ name: String, functions: @escaping @Sendable (GPUTraits) throws -> [GPUFunction] = { _ in [] },
+    _ body: @escaping @Sendable (GPU) throws -> String
+  ) {
     self.name = name
     self.body = body
+    self.functions = functions
   }
 }
 

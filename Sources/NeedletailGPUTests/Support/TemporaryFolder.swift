@@ -31,3 +31,13 @@ final class TemporaryFolder {
     rmdir(path)
   }
 }
+
+/// The folder of the running program.
+enum ProgramFolder {
+  static let path: String = {
+    guard let path = realpath("/proc/self/exe", nil) else { return "." }
+    defer { free(path) }
+    let name = String(cString: path)
+    return name.lastIndex(of: "/").map { String(name[..<$0]) } ?? "."
+  }()
+}

@@ -58,7 +58,10 @@ public struct AttentionCase: KernelCase {
   private var qRows: Rows { Rows(tokens, shape.heads * shape.headDim, gap: gap) }
   private var outRows: Rows { Rows(tokens, shape.heads * shape.valueDim, gap: gap) }
   private func blocks(_ sequence: Sequence) -> Int { (sequence.context + blockSize - 1) / blockSize }
-  private var tableStride: Int { (sequences.map(blocks).max() ?? 0) + 1 }
+  /// Blocks of the cache.
+  public var blockCount: Int { sequences.reduce(1) { $0 + blocks($1) } }
+  /// Blocks a table has room for.
+  public var tableStride: Int { (sequences.map(blocks).max() ?? 0) + 1 }
 
   /// Queries of this step's positions, keys and values of all: [positions, heads, size].
   func contents(_ sequence: Sequence) -> (q: [Float], k: [Float], v: [Float]) {
@@ -75,7 +78,6 @@ public struct AttentionCase: KernelCase {
 
   /// What it reads and writes.
   public func operands() -> Operands {
-    let blockCount = sequences.reduce(1) { $0 + blocks($1) }
     var numbers = SeededNumbers(seed: seed ^ UInt64(blockSize))
     var freeBlocks = Array(0..<blockCount).shuffled(using: &numbers)
     let elements = shape.kvHeads * blockSize * (shape.headDim + shape.valueDim)

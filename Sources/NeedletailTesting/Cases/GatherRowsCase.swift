@@ -17,6 +17,8 @@ public struct GatherRowsCase: KernelCase {
   public var x, out: DType
   /// Elements between the rows of out.
   public var gap: Int
+  /// Whether every fourth row's index stands for a token that the step before has chosen (GPUs only).
+  public var hasCarried = false
   /// Of the operands.
   public var seed: UInt64
 
@@ -82,7 +84,17 @@ public struct GatherRowsCase: KernelCase {
     let indices = (0..<rows).map { row in
       row % 3 == 2 ? numbers.pick([-1, 0, tableRows - 1, tableRows]) : numbers.next(in: 0...tableRows - 1)
     }
-    operands.add("indices", .int32, indices.map(Float.init))
+    if hasCarried {
+      // Index -1 - r stands for the token of row r.
+      let carried = (0..<rows + 1).map { _ in Float(numbers.next(in: 0...tableRows - 1)) }
+      operands.add("carried", .int32, carried)
+      let mixed = indices.enumerated().map { row, index in
+        row % 4 == 1 ? -1 - numbers.next(in: 0...rows) : max(index, 0)
+      }
+      operands.add("indices", .int32, mixed.map(Float.init))
+    } else {
+      operands.add("indices", .int32, indices.map(Float.init))
+    }
     operands.addOutput("out", out, count: outRows.elements)
     return operands
   }
@@ -100,14 +112,15 @@ public struct GatherRowsCase: KernelCase {
   /// What it writes.
   public func expected(_ operands: Operands) -> [String: [Float]] {
     guard let x = operands["x"], let indices = operands["indices"] else { return [:] }
-    let result = Reference.gatherRows(
-      x.map(Double.init), width: width, indices.map { Int($0) }, scale: Double(scale))
+    let carried = operands["carried"]
+    let rows = indices.map { index in carried.map { index < 0 ? Int($0[-1 - Int(index)]) : Int(index) } ?? Int(index) }
+    let result = Reference.gatherRows(x.map(Double.init), width: width, rows, scale: Double(scale))
     return ["out": outRows.spread(result)]
   }
 
   /// For messages.
   public var description: String {
     "\(rows) rows of \(isPrepared ? "prepared " : "")[\(tableRows), \(width)] \(x.name) -> \(out.name), * \(scale), gap "
-      + "\(gap), seed \(seed)"
+      + "\(gap)\(hasCarried ? ", carried tokens" : ""), seed \(seed)"
   }
 }

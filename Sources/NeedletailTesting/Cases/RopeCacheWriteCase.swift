@@ -19,6 +19,8 @@ public struct RopeCacheWriteCase: KernelCase {
   public var isMerged: Bool
   /// Whether there are queries, and keys and values.
   public var hasQueries, hasKeys: Bool
+  /// Elements between the rows of rotated queries.
+  public var gap = 3
   /// Of the operands.
   public var seed: UInt64
 
@@ -96,7 +98,7 @@ public struct RopeCacheWriteCase: KernelCase {
   }
   private var blocks: Int { (tokens * 2 + blockSize - 1) / blockSize + 1 }
   private var blockElements: Int { shape.kvHeads * blockSize * (shape.headDim + shape.valueDim) }
-  private var qOut: Rows { Rows(tokens, widths.q, gap: 3) }
+  private var qOut: Rows { Rows(tokens, widths.q, gap: gap) }
 
   // Where one of the three parts lies.
   private struct Place {

@@ -69,5 +69,14 @@ public struct Comparison: Hashable, Sendable {
       let error = dtype.unitRoundoff + sums
       return Bounds(relativeError: error, calcDiff: error * error + 1e-15, worst: dtype.unitRoundoff * 1.01 + 10 * sums)
     }
+
+    /// Bounds for numbers that were summed from factors which had to be rounded to a type before.
+    public static func of(_ dtype: DType, slack: Double, roundedTo factor: DType) -> Bounds {
+      var bounds = of(dtype, slack: slack)
+      bounds.relativeError += factor.unitRoundoff
+      bounds.calcDiff = bounds.relativeError * bounds.relativeError + 1e-15
+      bounds.worst += 4 * factor.unitRoundoff
+      return bounds
+    }
   }
 }

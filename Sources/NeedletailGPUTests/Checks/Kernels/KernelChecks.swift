@@ -1,0 +1,4 @@
+extension GPUCheck {
+  /// The kernels, family by family.
+  static let kernels = rope + matmul + attention
+}
