@@ -1,0 +1,80 @@
+// The shapes of sm90_matmul's tiles, and the order in which they are walked.
+#ifndef NEEDLETAIL_CUDA_SM90_TILES_CUH
+#define NEEDLETAIL_CUDA_SM90_TILES_CUH
+#include "matmul/epilogue.cuh"
+
+enum {
+  TILE_M = NT_TILE_M,
+  TILE_N = NT_TILE_N,
+  GATED = NT_GATE >= 0,
+  TILE_WIDTH = GATED ? TILE_N / 2 : TILE_N,  // columns of out
+  M_TILES = TILE_M / 128,                    // tiles of 64 rows of a warpgroup
+  SHARED = NT_SHARE == 0 ? 1 : 2,
+  CLUSTER = SHARED * NT_SPLIT,
+  X_BYTES = TILE_M * 128,
+  W_BYTES = TILE_N * 128,
+  STAGE_BYTES = X_BYTES + W_BYTES,
+  STAGED_BYTES = NT_RESIDUAL || NT_OUT == NT_F32 ? 4 : 2,
+  STAGING_BYTES = 8 * NT_PANEL_BYTES(STAGED_BYTES),
+};
+
+static_assert(TILE_M % 128 == 0 && TILE_N % 16 == 0, "whole instructions");
+static_assert(M_TILES * TILE_N <= 288, "sums in registers");
+static_assert(!(GATED && NT_SPLIT > 1), "a gate needs whole sums");
+static_assert(NT_SPLIT == 1 || TILE_N / 8 % NT_SPLIT == 0, "columns for each part of k");
+static_assert(NT_SPLIT == 1 || TILE_M * TILE_N * 4 <= NT_STAGES * STAGE_BYTES, "parts lie where the ring was");
+
+struct nt_tile {
+  int m, n;
+};
+
+// The tiles of a cluster: `unit`s are tiles, or pairs of them that share x or w.
+struct nt_tiles {
+  int rows, columns;  // units along each
+  int count, first, step;
+
+  __device__ __forceinline__ nt_tiles(const nt_matmul_arguments &arguments, int cluster, int clusters)
+      : first(cluster), step(clusters) {
+    const nt_i64 unit_rows = TILE_M * (NT_SHARE == 1 ? 2 : 1);
+    const int unit_columns = TILE_WIDTH * (NT_SHARE == 2 ? 2 : 1);
+    const int width = GATED ? arguments.n / 2 : arguments.n;
+    rows = (int)((arguments.rows + unit_rows - 1) / unit_rows);
+    columns = (width + unit_columns - 1) / unit_columns;
+    count = rows * columns;
+  }
+
+  __device__ __forceinline__ nt_tile at(int unit, nt_u32 share) const {
+    const int group = unit / (NT_GROUP * columns), rest = unit % (NT_GROUP * columns);
+    const int first_row = group * NT_GROUP;
+    const int size = rows - first_row < NT_GROUP ? rows - first_row : NT_GROUP;
+    nt_tile tile = {first_row + rest % size, rest / size};
+    if (NT_SHARE == 1) tile.m = tile.m * 2 + (int)share;
+    if (NT_SHARE == 2) tile.n = tile.n * 2 + (int)share;
+    return tile;
+  }
+};
+
+// Brings a tile's residuals into the second-level cache while it is multiplied.
+struct nt_residual_prefetch {
+  const float *residual;
+  nt_i64 stride, row, rows;
+
+  __device__ __forceinline__ nt_residual_prefetch(const nt_matmul_arguments &arguments, const nt_tile &tile)
+      : residual((const float *)arguments.residual + tile.n * TILE_WIDTH), stride(arguments.out_stride),
+        row((nt_i64)tile.m * TILE_M), rows(0) {
+    const int width = GATED ? arguments.n / 2 : arguments.n;
+    const bool whole = (tile.n + 1) * TILE_WIDTH <= width && stride % 4 == 0 && (nt_u64)arguments.residual % 16 == 0;
+    if (whole) rows = arguments.rows;
+  }
+
+  // The share of one chunk of k.
+  __device__ __forceinline__ void bring(int chunk, int chunks) const {
+    for (int r = TILE_M * chunk / chunks; r < TILE_M * (chunk + 1) / chunks && row + r < rows; r++) {
+      asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(residual + (row + r) * stride),
+                   "r"(TILE_WIDTH * 4)
+                   : "memory");
+    }
+  }
+};
+
+#endif
