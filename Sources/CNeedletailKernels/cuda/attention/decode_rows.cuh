@@ -1,0 +1,82 @@
+// The rows of the new token that an item needs: its queries and, where its part ends the sequence, the key and value,
+// which it also stores to the cache. Everything is rotated and rounded to the cache's type.
+//
+// Constants: NT_HEAD_DIM, NT_VALUE_DIM, NT_ROTARY_DIM (0: none), NT_INTERLEAVED, NT_INPUT and NT_CACHE (storage types).
+#ifndef NEEDLETAIL_CUDA_DECODE_ROWS_CUH
+#define NEEDLETAIL_CUDA_DECODE_ROWS_CUH
+#include "attention/decode_work.cuh"
+#include "rope/rotation.cuh"
+
+typedef nt_storage<NT_CACHE>::bits nt_cache_bits;
+typedef nt_rotation<NT_HEAD_DIM, NT_ROTARY_DIM, NT_INTERLEAVED, 2> nt_head_pieces;
+typedef nt_rotation<NT_VALUE_DIM, 0, false, 2> nt_value_pieces;
+constexpr nt_i64 nt_cache_tiles = (nt_i64)nt_tile * (NT_HEAD_DIM + NT_VALUE_DIM);  // of a block and kv head
+
+// By `threads` threads: queries[row][pitch], key[NT_HEAD_DIM], value[NT_VALUE_DIM] in shared memory.
+template <int threads, int pitch>
+__device__ __forceinline__ void nt_load_new_token(
+  const nt_decode_attention_arguments &a, const nt_decode_item &item, nt_cache_bits *queries, nt_cache_bits *key,
+  nt_cache_bits *value) {
+  constexpr int query_pieces = (nt_pack_rows * nt_head_pieces::pieces + threads - 1) / threads;
+  constexpr int key_pieces = (nt_head_pieces::pieces + threads - 1) / threads;
+  constexpr int value_pieces = (nt_value_pieces::pieces + threads - 1) / threads;
+  const float *table = a.table + item.sequence * (nt_i64)NT_ROTARY_DIM;
+  nt_i64 query_base = item.sequence * a.q_stride + item.first_head() * NT_HEAD_DIM;
+  nt_i64 key_base = item.sequence * a.k_stride + item.kv_head() * NT_HEAD_DIM;
+  nt_i64 value_base = item.sequence * a.v_stride + item.kv_head() * NT_VALUE_DIM;
+  int rows = item.rows();
+  bool has_new = item.has_new_token();
+
+  // All loads come first, so that they wait together.
+  nt_head_pieces::parts queries_in[query_pieces], key_in[key_pieces];
+  nt_value_pieces::parts value_in[value_pieces];
+  nt_i64 slot = -1;
+#pragma unroll
+  for (int i = 0; i < query_pieces; i++) {
+    int row = (threadIdx.x + i * threads) / nt_head_pieces::pieces;
+    int piece = (threadIdx.x + i * threads) % nt_head_pieces::pieces;
+    if (row < rows) nt_head_pieces::load<NT_INPUT>(queries_in[i], piece, a.q, query_base + row * NT_HEAD_DIM, table);
+  }
+  if (has_new) {
+    if (item.writes_cache()) slot = a.slots[item.sequence];
+#pragma unroll
+    for (int i = 0; i < key_pieces; i++) {
+      int piece = threadIdx.x + i * threads;
+      if (piece < nt_head_pieces::pieces) nt_head_pieces::load<NT_INPUT>(key_in[i], piece, a.k, key_base, table);
+    }
+#pragma unroll
+    for (int i = 0; i < value_pieces; i++) {
+      int piece = threadIdx.x + i * threads;
+      if (piece < nt_value_pieces::pieces) nt_value_pieces::load<NT_INPUT>(value_in[i], piece, a.v, value_base, nullptr);
+    }
+  }
+
+#pragma unroll
+  for (int i = 0; i < query_pieces; i++) {
+    int row = (threadIdx.x + i * threads) / nt_head_pieces::pieces;
+    if (row < rows)
+      nt_head_pieces::finish(queries_in[i], [&](int place, const float(&v)[nt_head_pieces::width]) {
+        nt_store_vector<NT_CACHE>(queries, row * pitch + place, v);
+      });
+  }
+  if (!has_new) return;
+  nt_i64 tiles = (slot / nt_tile * NT_KV_HEADS + item.kv_head()) * nt_cache_tiles;
+  nt_i64 key_place = tiles + slot % nt_tile * NT_HEAD_DIM;
+  nt_i64 value_place = tiles + nt_tile * NT_HEAD_DIM + slot % nt_tile * NT_VALUE_DIM;
+#pragma unroll
+  for (int i = 0; i < key_pieces; i++)
+    if (threadIdx.x + i * threads < nt_head_pieces::pieces)
+      nt_head_pieces::finish(key_in[i], [&](int place, const float(&v)[nt_head_pieces::width]) {
+        nt_store_vector<NT_CACHE>(key, place, v);
+        if (slot >= 0) nt_store_vector<NT_CACHE>(a.cache, key_place + place, v);
+      });
+#pragma unroll
+  for (int i = 0; i < value_pieces; i++)
+    if (threadIdx.x + i * threads < nt_value_pieces::pieces)
+      nt_value_pieces::finish(value_in[i], [&](int place, const float(&v)[nt_value_pieces::width]) {
+        nt_store_vector<NT_CACHE>(value, place, v);
+        if (slot >= 0) nt_store_vector<NT_CACHE>(a.cache, value_place + place, v);
+      });
+}
+
+#endif

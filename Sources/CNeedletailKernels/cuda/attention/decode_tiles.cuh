@@ -1,0 +1,97 @@
+// The ring of tiles of keys and values in shared memory: how it lies there and how it is filled.
+//
+// A tile is 64 positions of one block and kv head; in shared memory it has columns of 64 elements (128 bytes), each
+// [64 positions][128 bytes] with the 16-byte parts of row r permuted by r % 8, so that a warp reads eight rows of one
+// part without bank conflicts. It is copied in boxes of 16 positions by one column, and only those boxes that hold
+// positions that are seen; a warp computes on one of the four boxes' rows.
+#ifndef NEEDLETAIL_CUDA_DECODE_TILES_CUH
+#define NEEDLETAIL_CUDA_DECODE_TILES_CUH
+#include "attention/decode_work.cuh"
+#include "common/barriers.cuh"
+#include "common/copies.cuh"
+
+constexpr int nt_key_columns = (NT_HEAD_DIM + 63) / 64, nt_value_columns = (NT_VALUE_DIM + 63) / 64;
+constexpr int nt_column_bytes = nt_tile * 128, nt_box_bytes = 16 * 128;
+constexpr int nt_key_bytes = nt_key_columns * nt_column_bytes, nt_value_bytes = nt_value_columns * nt_column_bytes;
+constexpr int nt_stage_bytes = nt_key_bytes + nt_value_bytes;
+
+// Where the 16-byte part `part` of row `row` is in a tile.
+__device__ __forceinline__ nt_u32 nt_tile_place(int row, int part) {
+  return part / 8 * nt_column_bytes + row * 128 + ((part ^ row) & 7) * 16;
+}
+
+// The boxes of a tile with positions that are seen: first ... end.
+struct nt_boxes {
+  int first;
+  int end;
+
+  __device__ __forceinline__ nt_boxes(const nt_decode_item &item, int tile) {
+    int start = tile * nt_tile, behind = item.context - start;
+    first = item.first_seen > start ? (item.first_seen - start) / 16 : 0;
+    end = behind < nt_tile ? (behind + 15) / 16 : nt_tile / 16;
+  }
+};
+
+// A stage's place in the ring; it goes round.
+struct nt_stage {
+  int index = 0;
+  nt_u32 parity = 0;
+
+  __device__ __forceinline__ void advance() {
+    if (++index == NT_STAGES) {
+      index = 0;
+      parity ^= 1;
+    }
+  }
+};
+
+#if NT_ARCH >= 900
+constexpr int nt_filled_arrivals = 1;
+
+// Starts the copies of one tile, by a warp. x: head_dim, y: position in the block, z: block * kv heads + kv head.
+template <int columns>
+__device__ __forceinline__ void nt_fill_tile(
+  const nt_tensor_map *map, nt_boxes boxes, nt_i64 z, nt_u32 target, nt_u32 filled) {
+  int lane = threadIdx.x % 32, count = boxes.end - boxes.first;
+#if defined(NT_X) && NT_X >= 2
+  if (lane == 0) {
+    nt_barrier_expect(filled, columns * nt_column_bytes);
+#if NT_X == 2
+    for (int column = 0; column < columns; column++) nt_copy_box(target + column * nt_column_bytes, map, column * 64, 0, (nt_i32)z, filled);
+#elif NT_X == 3
+  asm volatile(
+    "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4, %5}], [%6];" ::"r"(
+      target), "l"(map), "r"(0), "r"(0), "r"(0), "r"((nt_i32)z), "r"(filled) : "memory");
+#endif
+  }
+  return;
+#endif
+  if (lane == 0) nt_barrier_expect(filled, count * columns * nt_box_bytes);
+  __syncwarp();
+  if (lane < count * columns) {
+#if defined(NT_X) && NT_X == 1
+    int box = boxes.first + lane / columns, column = lane % columns;
+#else
+    int box = boxes.first + lane % count, column = lane / count;
+#endif
+    nt_copy_box(
+      target + column * nt_column_bytes + box * nt_box_bytes, map, column * 64, box * 16, (nt_i32)z, filled);
+  }
+}
+#else
+constexpr int nt_filled_arrivals = 32;
+
+template <int columns>
+__device__ __forceinline__ void nt_fill_tile(
+  const nt_u16 *tile, int width, nt_boxes boxes, nt_u32 target, nt_u32 filled) {
+  int lane = threadIdx.x % 32;
+  for (int i = lane; i < (boxes.end - boxes.first) * 16 * columns * 8; i += 32) {
+    int row = boxes.first * 16 + i / (columns * 8), part = i % (columns * 8);
+    bool is_there = part * 8 < width;
+    nt_copy_16(target + nt_tile_place(row, part), tile + row * width + (is_there ? part * 8 : 0), is_there ? 16 : 0);
+  }
+  nt_arrive_after_copies(filled);
+}
+#endif
+
+#endif

@@ -1,0 +1,56 @@
+// Rotates q and k and stores k and v to the paged cache (rope.h). A block does one token, a thread some vectors of it.
+//
+// NT_HEADS (0: no queries), NT_KV_HEADS (0: nothing goes to the cache), NT_HEAD_DIM, NT_VALUE_DIM, NT_ROTARY_DIM
+// (0: no rotation), NT_INTERLEAVED; storage types NT_INPUT, NT_Q_OUT, NT_CACHE; NT_THREADS. Rows start at multiples of
+// the vectors that divide the heads' sizes.
+#include "common/launch.cuh"
+#include "rope.h"
+#include "rope/rotation.cuh"
+
+typedef nt_rotation<NT_HEAD_DIM, NT_ROTARY_DIM, NT_INTERLEAVED> nt_rotated;
+typedef nt_rotation<NT_VALUE_DIM, 0, false> nt_value;
+
+extern "C" __global__ void __launch_bounds__(NT_THREADS)
+  rope_cache_write(const __grid_constant__ nt_rope_cache_write_arguments a) {
+  constexpr int queries = NT_HEADS * nt_rotated::pieces, keys = NT_KV_HEADS * nt_rotated::pieces;
+  constexpr int values = NT_KV_HEADS * nt_value::pieces;
+  nt_let_successors_start();
+  nt_wait_for_predecessors();
+  nt_i64 token = blockIdx.x;
+  if (token >= a.tokens) return;
+  const float *table = a.table + token * NT_ROTARY_DIM;
+
+  for (int i = threadIdx.x; i < queries; i += NT_THREADS) {
+    int head = i / nt_rotated::pieces, piece = i % nt_rotated::pieces;
+    nt_i64 out = token * a.q_out_stride + head * NT_HEAD_DIM;
+    nt_rotated::parts parts;
+    nt_rotated::load<NT_INPUT>(parts, piece, a.q, token * a.q_stride + head * NT_HEAD_DIM, table);
+    nt_rotated::finish(parts, [&](int place, const float(&x)[nt_rotated::width]) {
+      nt_store_vector<NT_Q_OUT>(a.q_out, out + place, x);
+    });
+  }
+  if (NT_KV_HEADS == 0) return;
+  nt_i64 slot = a.slots[token];
+  if (slot < 0) return;
+  nt_i64 block = slot / a.block_size, row = slot % a.block_size;
+  nt_i64 tiles = (nt_i64)a.block_size * (NT_HEAD_DIM + NT_VALUE_DIM);
+  for (int i = threadIdx.x; i < keys + values; i += NT_THREADS) {
+    if (i < keys) {
+      int head = i / nt_rotated::pieces, piece = i % nt_rotated::pieces;
+      nt_i64 out = (block * NT_KV_HEADS + head) * tiles + row * NT_HEAD_DIM;
+      nt_rotated::parts parts;
+      nt_rotated::load<NT_INPUT>(parts, piece, a.k, token * a.k_stride + head * NT_HEAD_DIM, table);
+      nt_rotated::finish(parts, [&](int place, const float(&x)[nt_rotated::width]) {
+        nt_store_vector<NT_CACHE>(a.cache, out + place, x);
+      });
+    } else {
+      int head = (i - keys) / nt_value::pieces, piece = (i - keys) % nt_value::pieces;
+      nt_i64 out = (block * NT_KV_HEADS + head) * tiles + a.block_size * NT_HEAD_DIM + row * NT_VALUE_DIM;
+      nt_value::parts parts;
+      nt_value::load<NT_INPUT>(parts, piece, a.v, token * a.v_stride + head * NT_VALUE_DIM, nullptr);
+      nt_value::finish(parts, [&](int place, const float(&x)[nt_value::width]) {
+        nt_store_vector<NT_CACHE>(a.cache, out + place, x);
+      });
+    }
+  }
+}
