@@ -3,6 +3,7 @@
 #include "attention.h"
 #include "cpu.h"
 #include "cuda_sources.h"
+#include "dummy_weights.h"
 #include "elementwise.h"
 #include "matmul.h"
 #include "paged_attention.h"
@@ -11,5 +12,6 @@
 #include "rms_norm.h"
 #include "rope.h"
 #include "sample.h"
+#include "sample_cuda.h"
 #include "types.h"
 #endif
