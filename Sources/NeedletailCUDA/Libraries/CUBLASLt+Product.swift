@@ -23,8 +23,9 @@ public struct CUBLASLtHandle: ~Copyable, Sendable {
   }
 }
 
-/// The product out = x · weightᵀ with x [rows, inner], weight [columns, inner] and out [rows, columns], each row after
-/// row, accumulated in float32. The algorithm is chosen when it is made.
+/// The product out = x · weightᵀ (+ residual) with x [rows, inner], weight [columns, inner], out and residual
+/// [rows, columns], each row after row, accumulated in float32. The residual has out's type and may be out itself. The
+/// algorithm is chosen when it is made.
 public struct CUBLASLtProduct: ~Copyable, Sendable {
   private let library: CUBLASLt
   private let context: Context
@@ -32,6 +33,7 @@ public struct CUBLASLtProduct: ~Copyable, Sendable {
   /// Layouts of weight, x and out.
   private let layouts: (UInt, UInt, UInt)
   private let algorithm: nt_cublaslt_algorithm
+  private let addsResidual: Bool
   /// Bytes of workspace that a run needs; at most what was allowed.
   public let workspaceBytes: Int
 
@@ -46,7 +48,7 @@ public struct CUBLASLtProduct: ~Copyable, Sendable {
   /// none.
   public init(
     _ handle: borrowing CUBLASLtHandle, rows: Int, columns: Int, inner: Int, input: Element, output: Element,
-    workspaceLimit: Int
+    addsResidual: Bool = false, workspaceLimit: Int
   ) throws(CUDAError) {
     let library = handle.library
     let functions = library.functions
@@ -99,6 +101,7 @@ public struct CUBLASLtProduct: ~Copyable, Sendable {
     context = handle.context
     self.description = description
     self.layouts = layouts
+    self.addsResidual = addsResidual
     algorithm = heuristic.algorithm
     workspaceBytes = heuristic.workspace_bytes
   }
@@ -108,17 +111,19 @@ public struct CUBLASLtProduct: ~Copyable, Sendable {
     _ = library.functions.matmulDescDestroy(description)
   }
 
-  /// Puts the product into a stream; all addresses are the GPU's, multiples of 16, the workspace's of 256.
+  /// Puts the product into a stream, one that is captured too; all addresses are the GPU's, multiples of 16, the
+  /// workspace's of 256. The residual's is needed where one is added.
   public func run(
-    _ handle: borrowing CUBLASLtHandle, _ stream: borrowing Stream, x: UInt64, weight: UInt64, out: UInt64,
-    workspace: UInt64
+    _ handle: borrowing CUBLASLtHandle, _ stream: borrowing Stream, x: UInt64, weight: UInt64,
+    residual: UInt64? = nil, out: UInt64, workspace: UInt64
   ) throws(CUDAError) {
+    precondition((residual != nil) == addsResidual, "a residual is \(addsResidual ? "missing" : "not added")")
     try context.makeCurrent()
-    var (one, zero): (Float, Float) = (1, 0)
+    var (one, share): (Float, Float) = (1, addsResidual ? 1 : 0)
     var algorithm = algorithm
     try check(
       library.functions.matmul(
-        handle.handle, description, &one, weight, layouts.0, x, layouts.1, &zero, out, layouts.2, out, layouts.2,
-        &algorithm, workspace, workspaceBytes, stream.handle), "cublasLtMatmul", in: library)
+        handle.handle, description, &one, weight, layouts.0, x, layouts.1, &share, residual ?? out, layouts.2, out,
+        layouts.2, &algorithm, workspace, workspaceBytes, stream.handle), "cublasLtMatmul", in: library)
   }
 }

@@ -1,0 +1,150 @@
+import NeedletailGraph
+
+/// A configuration of `sm90_matmul.cu`: tiles of a block, and what the blocks of a cluster do together.
+struct HopperMatmul: Hashable, Sendable {
+  /// What the two blocks of a pair have in common; each brings half of it for both.
+  enum Sharing: Int, Sendable {
+    case nothing = 0
+    /// Rows of the weight, of two tiles of rows.
+    case weight = 1
+    /// Rows of x, of two tiles of columns.
+    case activations = 2
+  }
+
+  /// Rows of a tile: 128 or 256.
+  var tileRows: Int
+  /// Rows of the weight of a tile: a multiple of 16.
+  var tileColumns: Int
+  /// Chunks of 64 columns of k that are in shared memory.
+  var stages: Int
+  /// What the blocks of a pair share.
+  var sharing: Sharing
+  /// Parts of k, each of a block (or pair) of the cluster.
+  var splits: Int
+  /// Tiles of rows, or pairs of them, that are walked together.
+  var group: Int
+
+  init(
+    _ tileRows: Int, _ tileColumns: Int, stages: Int = 4, _ sharing: Sharing = .nothing, splits: Int = 1,
+    group: Int = 8
+  ) {
+    self.tileRows = tileRows
+    self.tileColumns = tileColumns
+    self.stages = stages
+    self.sharing = sharing
+    self.splits = splits
+    self.group = group
+  }
+
+  /// Blocks of a cluster.
+  var clusterSize: Int { (sharing == .nothing ? 1 : 2) * splits }
+
+  /// Bytes of shared memory of a block: the ring, a panel for each of 8 warps, barriers, and room to align them.
+  func sharedBytes(stagesFloat32: Bool) -> Int {
+    1024 + stages * ((tileRows + tileColumns) * 128 + 16) + 8 * 16 * (stagesFloat32 ? 160 : 144)
+  }
+
+  /// Clusters that run at the same time. Pairs fit everywhere; larger clusters leave some multiprocessors out, since
+  /// they lie within a part of the chip (an H200 has room for 30 of 4 blocks, and for 15 of 8).
+  static func clusters(of size: Int, on gpu: GPUTraits) -> Int {
+    size <= 2 ? gpu.multiprocessors / size : gpu.multiprocessors * 10 / 11 / size
+  }
+
+  /// Units (tiles, or pairs that share) along rows and columns.
+  func unitExtents(_ problem: ProductProblem) -> (rows: Int, columns: Int) {
+    let tileWidth = problem.gate == nil ? tileColumns : tileColumns / 2
+    let columns = tileWidth * (sharing == .activations ? 2 : 1)
+    return (tileRows * (sharing == .weight ? 2 : 1), (problem.width + columns - 1) / columns)
+  }
+
+  /// The same instruction (64 x 128 x 16) and order over k for every row count.
+  static func deterministic(rows: Int) -> HopperMatmul {
+    rows <= 128 ? HopperMatmul(128, 128, stages: 6) : HopperMatmul(256, 128, .activations, group: 4)
+  }
+}
+
+extension HopperMatmul {
+  /// What is chosen from where nothing was measured.
+  static let candidates: [HopperMatmul] = {
+    var list: [HopperMatmul] = []
+    for columns in stride(from: 64, through: 256, by: 16) {
+      for sharing in [Sharing.nothing, .weight, .activations] {
+        for splits in [1, 2] {
+          list.append(HopperMatmul(128, columns, stages: columns <= 128 ? 6 : 4, sharing, splits: splits))
+          if columns <= 128 { list.append(HopperMatmul(256, columns, stages: 4, sharing, splits: splits, group: 4)) }
+        }
+      }
+    }
+    return list
+  }()
+
+  /// Whether the kernel takes a problem in this configuration.
+  func applies(to problem: ProductProblem, on gpu: GPUTraits) -> Bool {
+    guard sharedBytes(stagesFloat32: problem.hasResidual || problem.out == .float32) <= gpu.sharedBytesPerBlock else {
+      return false
+    }
+    guard splits > 1 else { return true }
+    return problem.gate == nil && tileColumns / 8 % splits == 0
+      && tileRows * tileColumns * 4 <= stages * (tileRows + tileColumns) * 128
+  }
+
+  /// Microseconds by a model of the kernel: chunks of k take the longer of multiplying and of bringing; a tile's end
+  /// takes a while; the weight comes from memory at least once.
+  func microseconds(_ problem: ProductProblem, on gpu: GPUTraits) -> Double {
+    let extents = unitExtents(problem)
+    let units = (problem.maximumRows + extents.rows - 1) / extents.rows * extents.columns
+    let waves = (units + Self.clusters(of: clusterSize, on: gpu) - 1) / Self.clusters(of: clusterSize, on: gpu)
+    let multiplying = Double(tileRows * tileColumns) / 32
+    let x = tileRows * 128 / (sharing == .activations ? 2 : 1)
+    let weight = tileColumns * 128 / (sharing == .weight ? 2 : 1)
+    let bringing = Double(x + weight) / 36
+    let chunks = Double((problem.k + 64 * splits - 1) / (64 * splits))
+    let end = Double(tileRows * tileColumns) / 16 + (splits > 1 ? 3000 : 0)
+    let cycles = Double(waves) * (chunks * max(multiplying, bringing) + end) + 3000
+    return max(cycles / 1600, Double(problem.n * problem.k * problem.weight.byteCount) / 4.3e6)
+  }
+
+  /// The candidate of least time by the model, with that time; the first of those that are equal.
+  static func best(for problem: ProductProblem, on gpu: GPUTraits) -> (tile: HopperMatmul, microseconds: Double) {
+    let applicable = candidates.filter { $0.applies(to: problem, on: gpu) }
+      .map { (tile: $0, microseconds: $0.microseconds(problem, on: gpu)) }
+    guard let best = applicable.min(by: { $0.microseconds < $1.microseconds }) else {
+      preconditionFailure("\(problem.description): no tile fits into \(gpu.sharedBytesPerBlock) bytes")
+    }
+    return best
+  }
+}
+
+extension ProductProblem {
+  /// The launch of the Hopper kernel in a configuration.
+  func launch(
+    _ tile: HopperMatmul, on gpu: GPUTraits, x: BufferReference, weight: BufferReference, choice: String
+  ) -> GPULaunch {
+    let function = function(
+      "sm90_matmul",
+      [
+        ("NT_IN", Int(self.weight.rawValue)), ("NT_TILE_M", tile.tileRows), ("NT_TILE_N", tile.tileColumns),
+        ("NT_STAGES", tile.stages), ("NT_SHARE", tile.sharing.rawValue), ("NT_SPLIT", tile.splits),
+        ("NT_GROUP", tile.group),
+      ])
+    let extents = tile.unitExtents(self)
+    let blocks = HopperMatmul.clusters(of: tile.clusterSize, on: gpu) * tile.clusterSize
+    let halvesWeight = tile.sharing == .weight || gate != nil
+    return GPULaunch(
+      function,
+      grid: [GridExtent(rows, per: extents.rows, times: extents.columns * tile.clusterSize, limit: blocks)],
+      threads: 384, sharedBytes: tile.sharedBytes(stagesFloat32: hasResidual || out == .float32),
+      cluster: tile.clusterSize,
+      tensorMaps: [
+        map(x, rows: maximumRows, box: tile.tileRows / (tile.sharing == .activations ? 2 : 1)),
+        map(weight, rows: n, box: tile.tileColumns / (halvesWeight ? 2 : 1)),
+      ],
+      choice: choice)
+  }
+
+  /// A matrix of k columns, brought in boxes of 64 columns.
+  private func map(_ base: BufferReference, rows: Int, box: Int) -> TensorMapPlan {
+    TensorMapPlan(
+      base, dtype: weight, dimensions: [k, rows], strides: [k * weight.byteCount], box: [64, box], swizzle: 128)
+  }
+}
