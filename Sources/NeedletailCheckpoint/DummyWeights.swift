@@ -73,6 +73,9 @@ public struct DummyWeights: Sendable {
       UInt32(truncatingIfNeeded: index) &+ UInt32(truncatingIfNeeded: key), UInt32(truncatingIfNeeded: key >> 32))
   }
 
+  /// The key of a tensor's stream, for a device that makes the same values.
+  public func tensorKey(_ name: String) -> UInt64 { Self.tensorKey(seed: seed, name: name) }
+
   /// The key of a tensor's stream.
   static func tensorKey(seed: UInt64, name: String) -> UInt64 {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325

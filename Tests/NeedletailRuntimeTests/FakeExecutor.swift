@@ -65,6 +65,12 @@ final class FakeExecutor: StepExecutor, @unchecked Sendable {
     precondition(Set(batch.slots).count == batch.slots.count, "two tokens share a slot")
     precondition(batch.carried.isEmpty || limits.stepsInFlight == 2, "a token is carried over nothing")
     precondition(sampling == nil || sampling?.rows.count == batch.scoredRows.count, "a row is not sampled")
+    for sequence in 0..<batch.decodeCount {
+      precondition(batch.queryStarts[sequence + 1] == sequence + 1, "a sequence that decodes has more than a token")
+      precondition(batch.scoredRows.contains(Int32(sequence)), "a sequence that decodes draws nothing")
+    }
+    precondition(
+      batch.carried.allSatisfy { Int($0.token) < batch.decodeCount }, "a carried token in a sequence that prefills")
     for sequence in 0..<batch.sequenceCount {
       let last = Int(batch.queryStarts[sequence + 1]) - 1
       precondition(batch.positions[last] + 1 == batch.contextLengths[sequence], "the context ends elsewhere")

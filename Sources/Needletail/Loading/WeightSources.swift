@@ -31,7 +31,10 @@ struct DummyWeightSource: WeightSource {
   let weights: DummyWeights
   let dtype: DType
 
-  var dummy: DummySource? { DummySource(seed: weights.seed, dtype: dtype) }
+  var dummy: DummySource? {
+    let weights = weights
+    return DummySource(dtype: dtype) { weights.tensorKey($0) }
+  }
 
   func withRows(
     of part: Weight.Part, first: Int, count: Int, _ body: (UnsafeRawPointer, DType) throws -> Void

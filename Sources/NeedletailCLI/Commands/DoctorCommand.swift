@@ -86,8 +86,23 @@ struct DoctorCommand: ParsableCommand {
     findings += CUDADiscovery.report().prefix(hasDriver ? .max : 1).map {
       Finding(name: $0.name, value: $0.value, advice: $0.advice, isProblem: $0.isProblem)
     }
-    findings.append(Finding(name: "models run on", value: "the CPU; what is found for GPUs is not used yet"))
+    findings.append(device())
     return findings
+  }
+
+  /// What `--device auto` takes.
+  private static func device() -> Finding {
+    do {
+      let device = try CUDADevice()
+      let free = try device.memory().map { ", \(Show.bytes($0.freeBytes)) of memory free" } ?? ""
+      return Finding(name: "models run on", value: "\(device.summary)\(free); --device cpu takes the CPU")
+    } catch let error as CUDAError where error.call.isEmpty {
+      return Finding(name: "models run on", value: "the CPU: \(error)")
+    } catch {
+      return Finding(
+        name: "models run on", value: "the CPU: \(error)", advice: "the findings above say what would help",
+        isProblem: true)
+    }
   }
 
   private static func json(_ findings: [Finding], _ machine: MachineDescription, _ rates: MachineRates) -> JSON {

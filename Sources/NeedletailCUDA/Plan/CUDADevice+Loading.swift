@@ -6,7 +6,8 @@ extension CUDADevice {
   public func load(
     _ plan: Plan, weights source: any WeightSource, blockCount: Int, progress: (@Sendable (Double) -> Void)?
   ) throws -> any LoadedPlan {
-    try load(plan, blockCount: blockCount) { loading in
+    let kernels = source.dummy.map { DummyWeightKernels.launches(plan, $0) } ?? []
+    return try load(plan, blockCount: blockCount, kernels: kernels) { loading in
       if let dummy = source.dummy {
         try loading.makeWeights(dummy)
         progress?(1)
@@ -20,12 +21,24 @@ extension CUDADevice {
   public func load(
     _ plan: Plan, prepared: any PreparedWeights, blockCount: Int, progress: (@Sendable (Double) -> Void)?
   ) throws -> any LoadedPlan {
-    try load(plan, blockCount: blockCount) { try $0.copyWeights(prepared, progress: progress) }
+    try load(plan, blockCount: blockCount, kernels: []) { try $0.copyWeights(prepared, progress: progress) }
   }
 
   private func load(
-    _ plan: Plan, blockCount: Int, weights: (borrowing PlanLoading) throws -> Void
+    _ plan: Plan, blockCount: Int, kernels: [GPULaunch], weights: (borrowing PlanLoading) throws -> Void
   ) throws -> any LoadedPlan {
+    do {
+      return try loadUnexplained(plan, blockCount: blockCount, kernels: kernels, weights: weights)
+    } catch let error as CUDAError where error.isOutOfMemory {
+      throw CUDAError(
+        "the GPU's memory ran out while the model was loaded, though it was free before: another process has taken it "
+          + "(\(error)); try again, or lower --gpu-memory-fraction")
+    }
+  }
+
+  private func loadUnexplained(
+    _ plan: Plan, blockCount: Int, kernels: [GPULaunch], weights: (borrowing PlanLoading) throws -> Void
+  ) throws -> CUDAPlan {
     guard plan.target == catalog.target else {
       throw CUDAError("the plan is for \(plan.target.device) \(plan.target.architecture), not for \(summary)")
     }
@@ -33,9 +46,7 @@ extension CUDADevice {
     let context = try context()
     var times = LoadTimes()
     times.context = ContinuousClock.now - start
-    let launches =
-      plan.variants.flatMap { $0.launches.compactMap(\.gpu) } + CUDASampler.launches(plan, traits)
-      + DummyWeightKernel.launches
+    let launches = launches(of: plan) + kernels
     let (cache, libraries) = (cache, libraries)
     let modules = Background {
       let start = ContinuousClock.now
@@ -69,7 +80,7 @@ extension CUDADevice {
     let products = plan.variants.flatMap { $0.launches.compactMap(\.library) }
     guard !products.isEmpty else { return nil }
     let library = try libraries.cublasLt.get()
-    return Background { try makeProductRunner(library, context) }
+    return Background { try LibraryProducts(library, context) }
   }
 }
 
@@ -99,4 +110,16 @@ final class SharedBuffer: Sendable {
 
   var address: UInt64 { buffer.address }
   var byteCount: Int { buffer.byteCount }
+}
+
+extension CUDADevice {
+  /// All kernels that running a plan needs, those that draw tokens among them.
+  public func functions(of plan: Plan) -> [GPUFunction] {
+    var seen: Set<GPUFunction> = []
+    return launches(of: plan).map(\.function).filter { seen.insert($0).inserted }
+  }
+
+  func launches(of plan: Plan) -> [GPULaunch] {
+    plan.variants.flatMap { $0.launches.compactMap(\.gpu) } + CUDASampler.launches(plan, traits)
+  }
 }

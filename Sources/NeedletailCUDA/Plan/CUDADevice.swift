@@ -52,6 +52,7 @@ public final class CUDADevice: Device {
     self.libraries = libraries
     self.cache = cache
     opening = Background { try Context(driver, ordinal: options.ordinal) }
+    libraries.openAhead(withProducts: options.allowsLibraries)
   }
 
   /// The GPU's context; the first call waits until it is open.
@@ -81,7 +82,9 @@ public final class CUDADevice: Device {
 
   /// Bytes that a plan takes beside its cache, with what the driver needs for it.
   public func bytesNeeded(by plan: Plan) -> Int {
-    memoryMap(of: plan).byteCount + DeviceMemoryMap.reserveBytes
+    let usesLibraries = plan.variants.contains { $0.launches.contains { $0.library != nil } }
+    return memoryMap(of: plan).byteCount + DeviceMemoryMap.reserveBytes
+      + (usesLibraries ? LibraryProducts.workspaceBytes : 0)
   }
 
   func memoryMap(of plan: Plan) -> DeviceMemoryMap {

@@ -4,15 +4,9 @@ import NeedletailKernels
 
 /// Draws tokens from the logits of a step on the GPU.
 final class CUDASampler {
-  /// A launch with its function.
-  private struct Kernel {
-    var gpu: GPULaunch
-    var function: KernelFunction
-  }
-
   private let context: Context
-  private let problem: SampleProblem
   private let traits: GPUTraits
+  private let vocabulary: Int
   private let modules: LoadedModules
   private let logits, sampled, scratch, counters: UInt64
   /// Penalties, biases and masks on the GPU.
@@ -27,7 +21,7 @@ final class CUDASampler {
     self.context = context
     self.traits = traits
     self.modules = modules
-    problem = SampleProblem(plan)
+    vocabulary = Self.vocabulary(plan)
     func address(_ region: DeviceMemoryMap.Region?) -> UInt64 { memory.address + UInt64(region?.offset ?? 0) }
     logits = address(map.regions[.output("logits")])
     sampled = address(map.sampled)
@@ -83,28 +77,54 @@ final class CUDASampler {
 
   /// Puts the kernels into a stream that draw a token for each row.
   func run(_ kind: SamplingKind, _ layout: SampleLayout, parameters: UInt64, in stream: borrowing Stream) throws {
-    var arguments = nt_sample_arguments()
-    arguments.logits = UnsafePointer(bitPattern: UInt(logits))
-    arguments.parameters = UnsafePointer(bitPattern: UInt(parameters))
-    arguments.history = UnsafePointer(bitPattern: UInt(tail))
-    arguments.biases = UnsafePointer(bitPattern: UInt(tail))
-    arguments.masks = UnsafePointer(bitPattern: UInt(tail))
-    arguments.tokens = UnsafeMutablePointer(bitPattern: UInt(sampled) + UInt(layout.tokens))
-    arguments.logprobs = UnsafeMutablePointer(bitPattern: UInt(sampled) + UInt(layout.logProbabilities))
-    arguments.top_tokens = UnsafeMutablePointer(bitPattern: UInt(sampled) + UInt(layout.topTokens))
-    arguments.top_logprobs = UnsafeMutablePointer(bitPattern: UInt(sampled) + UInt(layout.topLogProbabilities))
-    arguments.rows = Int64(layout.rows)
-    arguments.vocabulary = Int64(problem.vocabulary)
-    arguments.logits_stride = Int64(problem.vocabulary)
-    arguments.max_top = Int32(layout.maximumTop)
-    let counts = StepCounts(tokens: layout.rows, sequences: layout.rows, scoredRows: layout.rows, decodes: layout.rows)
-    for gpu in problem.launches(kind, traits) {
-      let grid = gpu.grid.map { $0.value(in: counts) } + [1, 1, 1]
-      try stream.launch(
-        try modules.function(gpu.function),
-        LaunchShape(
-          grid: Extents(grid[0], grid[1], grid[2]), block: Extents(gpu.threads), sharedBytes: gpu.sharedBytes,
-          cluster: gpu.cluster > 1 ? Extents(gpu.cluster) : nil, startsEarly: gpu.startsEarly), arguments)
+    var arguments = nt_sample_cuda_arguments()
+    arguments.sample.logits = UnsafePointer(bitPattern: UInt(logits))
+    arguments.sample.parameters = UnsafePointer(bitPattern: UInt(parameters))
+    arguments.sample.history = UnsafePointer(bitPattern: UInt(tail))
+    arguments.sample.biases = UnsafePointer(bitPattern: UInt(tail))
+    arguments.sample.masks = UnsafePointer(bitPattern: UInt(tail))
+    arguments.sample.tokens = UnsafeMutablePointer(bitPattern: UInt(sampled) + UInt(layout.tokens))
+    arguments.sample.logprobs = UnsafeMutablePointer(bitPattern: UInt(sampled) + UInt(layout.logProbabilities))
+    arguments.sample.top_tokens = UnsafeMutablePointer(bitPattern: UInt(sampled) + UInt(layout.topTokens))
+    arguments.sample.top_logprobs = UnsafeMutablePointer(bitPattern: UInt(sampled) + UInt(layout.topLogProbabilities))
+    arguments.sample.rows = Int64(layout.rows)
+    arguments.sample.vocabulary = Int64(vocabulary)
+    arguments.sample.logits_stride = Int64(vocabulary)
+    arguments.sample.max_top = Int32(layout.maximumTop)
+    arguments.workspace = UnsafeMutableRawPointer(bitPattern: UInt(scratch))
+    arguments.counters = UnsafeMutablePointer(bitPattern: UInt(counters))
+    let sampling = GPUSampling(vocabulary: vocabulary, maximumRows: layout.rows, on: traits)
+    for gpu in sampling.launches(isPlain: kind.isPlain) {
+      try stream.launch(gpu, modules, arguments)
     }
+  }
+
+  // Plans of other graphs have no logits: nothing is drawn from them.
+  private static func vocabulary(_ plan: Plan) -> Int {
+    plan.outputs.first { $0.name == "logits" }?.type.width ?? 0
+  }
+
+  /// The numbers of rows whose kernels differ: how a row is shared depends on how many there are.
+  private static func rowCounts(_ plan: Plan) -> [Int] {
+    guard vocabulary(plan) > 0 else { return [] }
+    var counts = Array(1...64) + [128, 256, 512, 1024, 4096].filter { $0 < plan.limits.scoredRows }
+    counts = counts.filter { $0 <= plan.limits.scoredRows }
+    return counts + [plan.limits.scoredRows]
+  }
+
+  /// Bytes that the kernels keep between each other.
+  static func scratchBytes(_ plan: Plan, _ traits: GPUTraits) -> Int {
+    rowCounts(plan).map {
+      GPUSampling(vocabulary: vocabulary(plan), maximumRows: $0, on: traits).workspaceBytes
+    }.max() ?? 0
+  }
+
+  /// All launches that steps of a plan may have.
+  static func launches(_ plan: Plan, _ traits: GPUTraits) -> [GPULaunch] {
+    let launches = rowCounts(plan).flatMap {
+      GPUSampling(vocabulary: vocabulary(plan), maximumRows: $0, on: traits).launches(isPlain: false)
+    }
+    var seen: Set<GPUFunction> = []
+    return launches.filter { seen.insert($0.function).inserted }
   }
 }

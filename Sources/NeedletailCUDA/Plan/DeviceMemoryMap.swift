@@ -7,8 +7,6 @@ struct DeviceMemoryMap: Sendable {
   static let alignment = 1024
   /// Counters of blocks that wait for each other.
   static let counterBytes = 1 << 20
-  /// What libraries may use while they compute.
-  static let workspaceBytes = 64 << 20
   /// Penalties, biases and masks of a step; steps that need more get more.
   static let samplingTailBytes = 4 << 20
   /// What the driver takes for modules, local memory and graphs, besides what is planned.
@@ -32,8 +30,6 @@ struct DeviceMemoryMap: Sendable {
   private(set) var sampled = Region(offset: 0, byteCount: 0)
   /// What the sampling kernels keep between each other.
   private(set) var samplingScratch = Region(offset: 0, byteCount: 0)
-  /// Memory for libraries.
-  private(set) var workspace = Region(offset: 0, byteCount: 0)
 
   /// The map of a plan.
   init(_ plan: Plan, samplingScratchBytes: Int) {
@@ -49,8 +45,6 @@ struct DeviceMemoryMap: Sendable {
     sampled = add(SampleLayout(rows: limits.scoredRows, maximumTop: SampleLayout.topLimit).byteCount)
     regions[.chosenTokens] = Region(offset: sampled.offset, byteCount: limits.scoredRows * 4)
     samplingScratch = add(samplingScratchBytes)
-    let usesLibraries = plan.variants.contains { $0.launches.contains { $0.library != nil } }
-    workspace = add(usesLibraries ? Self.workspaceBytes : 0)
   }
 
   private mutating func add(_ bytes: Int) -> Region {

@@ -153,7 +153,7 @@ protocol ProductRunner: Sendable {
 
 extension TensorMapPlan {
   /// The bytes that the copy engine reads.
-  func encoded(_ driver: CUDADriver, address: UInt64, blockCount: Int) throws(CUDAError) -> nt_cu_tensor_map {
+  public func encoded(_ driver: CUDADriver, address: UInt64, blockCount: Int) throws(CUDAError) -> nt_cu_tensor_map {
     let element: TensorMap.Element =
       switch dtype {
       case .float32: .float32

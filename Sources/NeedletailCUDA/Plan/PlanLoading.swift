@@ -53,12 +53,12 @@ struct PlanLoading {
 
   /// Has the GPU make weights itself.
   func makeWeights(_ dummy: DummySource) throws {
-    let kernel = try DummyWeightKernel(modules.value().0)
+    let kernels = DummyWeightKernels(modules: try modules.value().0, source: dummy)
     let stream = try Stream(context)
     for (index, planned) in plan.weights.enumerated() {
       var target = address(ofWeight: index)
       for part in planned.weight.parts {
-        try kernel.make(part, dtype: planned.dtype, at: target, dummy, in: stream)
+        try kernels.make(part, dtype: planned.dtype, at: target, in: stream)
         target += UInt64(part.resultShape.reduce(planned.dtype.byteCount, *))
       }
     }

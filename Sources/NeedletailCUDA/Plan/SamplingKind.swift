@@ -6,34 +6,24 @@ struct SamplingKind: Hashable, Sendable {
   /// The longest list of likely tokens.
   var maximumTop: Int
   /// Every row takes the largest logit as it is: no draw, no penalty, no bias, no mask.
-  var isGreedy: Bool
-  /// Some row wants a log-probability.
-  var wantsLogProbabilities: Bool
+  var isPlain: Bool
 
   /// The largest logit, nothing else.
-  static let greedy = SamplingKind(maximumTop: 0, isGreedy: true, wantsLogProbabilities: false)
+  static let greedy = SamplingKind(maximumTop: 0, isPlain: true)
 
-  init(maximumTop: Int, isGreedy: Bool, wantsLogProbabilities: Bool) {
+  init(maximumTop: Int, isPlain: Bool) {
     self.maximumTop = maximumTop
-    self.isGreedy = isGreedy
-    self.wantsLogProbabilities = wantsLogProbabilities
+    self.isPlain = isPlain
   }
 
   /// The kind of a request.
   init(_ request: SampleRequest) {
     maximumTop = request.maximumTop
-    isGreedy = request.rows.allSatisfy(\.isPlainGreedy)
-    wantsLogProbabilities = maximumTop > 0 || request.rows.contains { $0.wants_logprob != 0 }
+    isPlain = request.rows.allSatisfy(\.isPlain)
   }
 }
 
 extension nt_sampling_row {
-  /// Whether the largest logit is taken as it is.
-  var isPlainGreedy: Bool {
-    temperature == 0 && bias_count == 0 && mask_start < 0
-      && (history_count == 0 || repetition_penalty == 1 && presence_penalty == 0 && frequency_penalty == 0)
-  }
-
   /// A row of padding: the largest logit.
   static var padding: nt_sampling_row {
     var row = nt_sampling_row()

@@ -17,7 +17,7 @@ struct WeightTransfer: Sendable {
   let threads: Int
 
   /// A transfer with some threads; two of them suffice for files on a disk, more for those in the page cache.
-  init(_ context: Context, threads: Int = min(12, ProcessorCount.available)) {
+  init(_ context: Context, threads: Int = min(8, ProcessorCount.available)) {
     self.context = context
     self.threads = max(1, threads)
   }

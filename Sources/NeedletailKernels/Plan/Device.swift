@@ -2,8 +2,7 @@ import NeedletailGraph
 
 /// Where a plan's weights come from: a checkpoint, or made-up values.
 public protocol WeightSource: Sendable {
-  /// The seed and storage type of made-up weights, which a device may make itself (element i of a tensor is a function
-  /// of the seed, the tensor's name and i); nil: they must be read.
+  /// What made-up weights are made of, which a device may make itself; nil: they must be read.
   var dummy: DummySource? { get }
   /// Calls `body` with `count` rows of a tensor from row `first` on, row-major as in the checkpoint, and their storage
   /// type; vectors are one column of rows. May be called from several threads.
@@ -18,16 +17,16 @@ extension WeightSource {
 }
 
 /// What made-up weights are made of.
-public struct DummySource: Hashable, Sendable {
-  /// The seed.
-  public var seed: UInt64
+public struct DummySource: Sendable {
   /// How a checkpoint would store them: values are rounded to it before anything else.
   public var dtype: DType
+  /// The key of a tensor's stream of values, by its name (`dummy_weights.h`).
+  public var tensorKey: @Sendable (String) -> UInt64
 
   /// Made-up weights.
-  public init(seed: UInt64, dtype: DType) {
-    self.seed = seed
+  public init(dtype: DType, tensorKey: @escaping @Sendable (String) -> UInt64) {
     self.dtype = dtype
+    self.tensorKey = tensorKey
   }
 }
 
