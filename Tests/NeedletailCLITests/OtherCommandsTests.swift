@@ -76,6 +76,30 @@ struct OtherCommandsTests {
     #expect(decode?["total"]?["weight_bytes"]?.int == (json["weight_bytes"]?.int ?? 0) + 512)
   }
 
+  /// A model is compiled for a GPU where there is none: every launch that runs has a shape and says who chose it.
+  @Test(arguments: ["sm_80", "sm_89", "h200", "sm_100a"]) func inspectForAGPUThatIsNotThere(_ gpu: String) throws {
+    let config = CommandLineProgram.demo + "/config.json"
+    let outcome = CommandLineProgram.run(["inspect", config, "--device", "cuda", "--gpu", gpu, "--json"])
+    #expect(outcome.code == 0, "\(outcome.error)")
+    let json = try JSON.parse(outcome.output)
+    let phases = try #require(json["phases"]?.array)
+    for launch in phases.flatMap({ $0["launches"]?.array ?? [] }) {
+      let choice = launch["gpu"]?["chosen_by"]?.string ?? launch["library"]?.string
+      #expect(choice?.isEmpty == false, "\(launch)")
+    }
+    // Five launches a layer, the embedding, the angles, the head.
+    #expect(phases.first?["total"]?["launches"]?.int == 4 * 5 + 3)
+    #expect(json["passes"]?.array?.contains { $0["name"]?.string == "fuseNormLinear up to 64" } == true)
+    let text = CommandLineProgram.run(["inspect", config, "--device", "cuda", "--gpu", gpu, "--no-graphs"]).output
+    #expect(text.contains("SHAPES of the launches of a decode step") && text.contains("planned for, not opened"))
+  }
+
+  @Test func inspectRefusesUnknownGPUs() {
+    let config = CommandLineProgram.demo + "/config.json"
+    #expect(CommandLineProgram.run(["inspect", config, "--gpu", "voodoo2"]).code == 2)
+    #expect(CommandLineProgram.run(["inspect", config, "--device", "cpu", "--gpu", "h200"]).code == 2)
+  }
+
   @Test func inspectPrintsOnePass() {
     let outcome = CommandLineProgram.run(["inspect", CommandLineProgram.demo, "--graph", "fuseResidualNorm"])
     #expect(outcome.output.contains("add_rms_norm"))

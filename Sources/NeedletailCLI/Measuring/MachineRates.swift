@@ -9,6 +9,8 @@ struct MachineRates: Sendable {
   let loops: [(loop: String, bytesPerSecond: Double)]
   /// Multiplications and additions a second of matrix products whose operands are in the caches.
   let operationsPerSecond: Double
+  /// Where they come from.
+  var source = "measured now"
 
   /// The best of the loops.
   var bytesPerSecond: Double { loops.map(\.bytesPerSecond).max() ?? 0 }
@@ -20,6 +22,28 @@ struct MachineRates: Sendable {
     return MachineRates(
       loops: try device.readBandwidth(bytes: bytes, repeats: 4),
       operationsPerSecond: try products(device, dtype: dtype))
+  }
+
+  /// What a GPU that is only planned for would do.
+  init(_ gpu: KnownGPU) {
+    loops = [("memory", gpu.bytesPerSecond)]
+    operationsPerSecond = gpu.operationsPerSecond
+    source = "of an \(gpu.name), not measured here"
+  }
+
+  init(loops: [(loop: String, bytesPerSecond: Double)], operationsPerSecond: Double) {
+    self.loops = loops
+    self.operationsPerSecond = operationsPerSecond
+  }
+
+  /// What a device does: measured where it can be, else as its maker says.
+  static func of(_ device: any Device, threads: Int?, dtype: DType) throws -> MachineRates {
+    if let planned = device as? PlannedGPU { return MachineRates(planned.gpu) }
+    if let measurable = device as? any MeasurableDevice {
+      let rates = try measurable.measuredRates(dtype)
+      return MachineRates(loops: rates.loops, operationsPerSecond: rates.operationsPerSecond)
+    }
+    return try measure(threads: threads, dtype: dtype)
   }
 
   /// The least time for a step's bytes and operations.

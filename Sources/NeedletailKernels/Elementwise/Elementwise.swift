@@ -1,7 +1,17 @@
 import CNeedletailKernels
 import NeedletailGraph
 
-extension CPUCatalog {
+/// What `unary` does besides converting.
+struct Unary {
+  var activation = Activation.identity
+  var scale: Float = 1
+  var offset: Float = 0
+  var softcap: Float = 0
+  /// Elements skipped at the start of each row.
+  var start = 0
+}
+
+extension KernelCatalog {
   private func cost(_ node: LoweredNode, operations: Int) -> Cost {
     var cost = Cost()
     for operand in node.inputs + node.results {
@@ -26,16 +36,6 @@ extension CPUCatalog {
     return Launch(
       kernel: "gated_activation", scope: node.scope, problem: "\(activation)(gate) * up \(x.type)",
       arguments: builder.block, cost: cost(node, operations: 6))
-  }
-
-  /// What `unary` does besides converting.
-  struct Unary {
-    var activation = Activation.identity
-    var scale: Float = 1
-    var offset: Float = 0
-    var softcap: Float = 0
-    /// Elements skipped at the start of each row.
-    var start = 0
   }
 
   func unary(_ node: LoweredNode, _ unary: Unary) -> Launch {

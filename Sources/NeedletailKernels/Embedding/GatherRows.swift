@@ -1,9 +1,11 @@
 import CNeedletailKernels
 import NeedletailGraph
 
-extension CPUCatalog {
-  /// (table [vocabulary, width], ids [rows]) -> [rows, width].
-  func embed(_ node: LoweredNode, scale: Float) throws(CatalogError) -> Launch {
+extension KernelCatalog {
+  /// (table [vocabulary, width], ids [rows]) -> [rows, width]. Negative ids count in `carried`, where it is given.
+  func embed(
+    _ node: LoweredNode, scale: Float, carried: BufferReference? = nil
+  ) throws(CatalogError) -> Launch {
     let (table, ids, out) = (node.inputs[0], node.inputs[1], node.results[0])
     guard ids.type.dtype == .int32 else { throw CatalogError("embed wants int32 indices, not \(ids.type)") }
     guard table.type.shape[0].fixed != nil else { throw CatalogError("embed wants a table of fixed size") }
@@ -11,7 +13,7 @@ extension CPUCatalog {
     cost.gatheredBytes.add(out.type.rows, times: out.type.width * table.type.dtype.byteCount)
     cost.activationBytes.add(out.type.rows, times: 4 + out.type.width * out.type.dtype.byteCount)
     return gather(
-      node, table: table, indices: ids.reference, out: out, scale: scale,
+      node, table: table, indices: ids.reference, carried: carried, out: out, scale: scale,
       isPanels: table.weight?.layout == .panels, cost: cost)
   }
 
@@ -26,14 +28,15 @@ extension CPUCatalog {
   }
 
   private func gather(
-    _ node: LoweredNode, table: LoweredNode.Operand, indices: BufferReference, out: LoweredNode.Operand, scale: Float,
-    isPanels: Bool, cost: Cost
+    _ node: LoweredNode, table: LoweredNode.Operand, indices: BufferReference, carried: BufferReference? = nil,
+    out: LoweredNode.Operand, scale: Float, isPanels: Bool, cost: Cost
   ) -> Launch {
     // Whatever dimensions a row has, it is one run of elements.
     let width = out.type.shape.dropFirst().reduce(1) { $0 * ($1.fixed ?? 1) }
     var builder = ArgumentBuilder(nt_gather_rows_arguments())
     builder.bind(\.x, table.reference)
     builder.bind(\.indices, indices)
+    builder.bind(\.carried, carried)
     builder.bind(\.out, out.reference)
     builder.count(\.rows, out.type.shape[0])
     builder.count(\.x_rows, table.type.shape[0])

@@ -26,7 +26,7 @@ public struct NormProblem: Hashable, Sendable {
   }
 }
 
-extension CPUCatalog {
+extension KernelCatalog {
   func norm(_ node: LoweredNode, _ norm: Norm, adds: Bool) -> Launch {
     let x = node.inputs[0]
     let vectors = node.inputs.dropFirst(adds ? 2 : 1).map { $0 }

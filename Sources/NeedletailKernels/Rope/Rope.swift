@@ -1,7 +1,23 @@
 import CNeedletailKernels
 import NeedletailGraph
 
-extension CPUCatalog {
+/// What is rotated and what is written: any of the three may be absent.
+struct RopeWrite {
+  var q, k, v: LoweredNode.Operand?
+  var qStride = 0
+  var kStride = 0
+  var vStride = 0
+  var table: LoweredNode.Operand?
+  var qOut: LoweredNode.Operand?
+  var layer: Int?
+  var heads = 0
+  var kvHeads = 0
+  var headDim = 0
+  var valueDim = 0
+  var interleaved = false
+}
+
+extension KernelCatalog {
   func ropeTable(_ node: LoweredNode, _ spec: RopeSpec) -> Launch {
     var builder = ArgumentBuilder(nt_rope_table_arguments())
     builder.bind(\.positions, node.inputs[0].reference)
@@ -17,24 +33,15 @@ extension CPUCatalog {
       cost: cost)
   }
 
-  /// What is rotated and what is written: any of the three may be absent.
-  struct RopeWrite {
-    var q, k, v: LoweredNode.Operand?
-    var qStride = 0
-    var kStride = 0
-    var vStride = 0
-    var table: LoweredNode.Operand?
-    var qOut: LoweredNode.Operand?
-    var layer: Int?
-    var heads = 0
-    var kvHeads = 0
-    var headDim = 0
-    var valueDim = 0
-    var interleaved = false
-  }
-
   /// (q, k, v, table?) or (qkv, table?) -> (q rotated, state).
   func ropeCacheWrite(_ node: LoweredNode, _ write: RopeCacheWrite) throws(CatalogError) -> Launch {
+    var parts = ropeParts(node.inputs, write)
+    parts.qOut = node.results[0]
+    return try ropeWrite(node, parts)
+  }
+
+  /// Where queries, keys and values lie, as three operands or as parts of one, and the table that may follow them.
+  func ropeParts(_ inputs: [LoweredNode.Operand], _ write: RopeCacheWrite) -> RopeWrite {
     var parts = RopeWrite()
     parts.layer = write.layer
     parts.heads = write.heads
@@ -42,22 +49,21 @@ extension CPUCatalog {
     parts.headDim = write.headDim
     parts.valueDim = write.valueDim
     parts.interleaved = write.interleaved
-    parts.qOut = node.results[0]
+    guard let operands = CachedAttentionOperands(inputs, shape: \.type.shape) else { return parts }
+    parts.table = operands.table
+    parts.q = operands.qkv
     let (q, k, v) = (write.heads * write.headDim, write.kvHeads * write.headDim, write.kvHeads * write.valueDim)
-    if node.inputs[0].type.shape.count == 2 {
-      let merged = node.inputs[0]
+    if let kv = operands.kv {
+      (parts.k, parts.v) = (kv.k, kv.v)
+      (parts.qStride, parts.kStride, parts.vStride) = (q, k, v)
+    } else {
+      let merged = operands.qkv
       let size = merged.type.dtype.byteCount
-      parts.q = merged
       parts.k = LoweredNode.Operand(type: merged.type, reference: merged.reference + q * size)
       parts.v = LoweredNode.Operand(type: merged.type, reference: merged.reference + (q + k) * size)
       (parts.qStride, parts.kStride, parts.vStride) = (q + k + v, q + k + v, q + k + v)
-      parts.table = node.inputs.count > 1 ? node.inputs[1] : nil
-    } else {
-      (parts.q, parts.k, parts.v) = (node.inputs[0], node.inputs[1], node.inputs[2])
-      (parts.qStride, parts.kStride, parts.vStride) = (q, k, v)
-      parts.table = node.inputs.count > 3 ? node.inputs[3] : nil
     }
-    return try ropeWrite(node, parts)
+    return parts
   }
 
   func ropeWrite(_ node: LoweredNode, _ parts: RopeWrite) throws(CatalogError) -> Launch {
@@ -110,6 +116,11 @@ extension CPUCatalog {
 
   /// (x [tokens, heads, head size], table) -> x rotated, without a cache.
   func rope(_ node: LoweredNode, interleaved: Bool) throws(CatalogError) -> Launch {
+    try ropeWrite(node, ropeParts(node, interleaved: interleaved))
+  }
+
+  /// Where what `rope` rotates lies.
+  func ropeParts(_ node: LoweredNode, interleaved: Bool) throws(CatalogError) -> RopeWrite {
     var parts = RopeWrite()
     guard let heads = node.inputs[0].type.shape[1].fixed else { throw CatalogError("rope wants a number of heads") }
     parts.q = node.inputs[0]
@@ -121,6 +132,6 @@ extension CPUCatalog {
     parts.table = node.inputs[1]
     parts.qOut = node.results[0]
     parts.interleaved = interleaved
-    return try ropeWrite(node, parts)
+    return parts
   }
 }

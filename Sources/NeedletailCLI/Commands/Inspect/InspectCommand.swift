@@ -1,5 +1,6 @@
 import ArgumentParser
 import Needletail
+import NeedletailKernels
 
 #if canImport(Glibc)
   import Glibc
@@ -20,6 +21,11 @@ struct InspectCommand: ParsableCommand {
   @Argument(help: "The model; the demo by default.")
   var modelPath: String?
   @OptionGroup(title: "Model") var model: ModelOptions
+  @Option(
+    help: ArgumentHelp(
+      "Compile for this GPU, which need not be here: \(KnownGPU.all.map(\.traits.architecture).joined(separator: ", ")), or h200, ...",
+      valueName: "gpu"))
+  var gpu: String?
   @Option(help: "Sequences of the decode step.")
   var batch = 1
   @Option(help: "Tokens that each of them has.")
@@ -61,7 +67,8 @@ struct InspectCommand: ParsableCommand {
       throw UsageError("\(error)".replacing(path + "/config.json", with: name))
     }
     var inspection = try Inspection(
-      name: name, package: package, options: options, batch: batch, context: context, prefill: prefill)
+      name: name, package: package, device: try device(options), options: options, batch: batch, context: context,
+      prefill: prefill)
     if measure { try inspection.measure(seed: options.dummySeed) }
     if let html {
       try Files.write(InspectionPage.html(inspection.json), to: html)
@@ -71,6 +78,25 @@ struct InspectCommand: ParsableCommand {
       Terminal.line(inspection.json.text())
     } else if html == nil || graph != nil {
       Terminal.write(try inspection.text(showsGraphs: graphs, pass: graph, showsAll: all))
+    }
+  }
+}
+
+extension InspectCommand {
+  /// The device to compile for. A GPU that is asked for and cannot be opened is planned for.
+  private func device(_ options: LoadOptions) throws -> any Device {
+    if let gpu {
+      guard let known = KnownGPU.named(gpu) else {
+        let names = KnownGPU.all.map { "\($0.traits.architecture) (\($0.name))" }.joined(separator: ", ")
+        throw UsageError("--gpu \(gpu) is not known; known are \(names)")
+      }
+      guard options.device != .cpu else { throw UsageError("--gpu is for --device cuda, not cpu") }
+      return PlannedGPU(known, options)
+    }
+    do { return try options.openDevice() } catch let error as LoadError where options.device == .cuda && !measure {
+      guard let known = KnownGPU.named("h200") else { throw error }
+      Terminal.error("\(error); compiled for an \(known.name) instead")
+      return PlannedGPU(known, options)
     }
   }
 }

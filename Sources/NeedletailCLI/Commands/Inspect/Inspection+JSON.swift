@@ -55,9 +55,21 @@ extension Inspection {
             ("kernel", .string(row.launch.kernel)), ("scope", .string(row.launch.scope)),
             ("problem", .string(row.launch.problem)),
           ])
+          if let gpu = row.launch.gpu { object["gpu"] = json(gpu, phase.profile.counts) }
+          if let library = row.launch.library { object["library"] = .string(library.choice) }
           for member in json(row.cost, floor: row.floor, measured: row.measured) { object[member.key] = member.value }
           return .object(object)
         }),
+    ]
+  }
+
+  private static func json(_ gpu: GPULaunch, _ counts: StepCounts) -> JSON {
+    [
+      "source": .string(gpu.function.source), "entry": .string(gpu.function.entry),
+      "defines": .object(JSONObject(gpu.function.defines.map { ($0.name, .int($0.value)) })),
+      "grid": .array(gpu.grid.map { .int($0.value(in: counts)) }), "threads": .int(gpu.threads),
+      "cluster": .int(gpu.cluster), "shared_bytes": .int(gpu.sharedBytes), "starts_early": .bool(gpu.startsEarly),
+      "chosen_by": .string(gpu.choice),
     ]
   }
 

@@ -20,7 +20,7 @@ extension Inspection {
       runs = []
       for _ in 0..<repeats { _ = try executor.submit(StepBatch(profile, block, firstBlock: 0), nil).result() }
       for row in phases[index].rows.indices {
-        let times = runs.map { $0[row] }.sorted()
+        let times = runs.map { $0[phases[index].rows[row].index] }.sorted()
         phases[index].rows[row].measured = Double(times[times.count / 2]) * 1e-9
       }
     }

@@ -7,7 +7,10 @@ extension Inspection {
     if let pass { return try graphText(pass) }
     var sections = [summary]
     sections.append(showsGraphs ? passesText(whole: showsAll) : passesTable)
-    for phase in phases { sections.append(launches(phase, showsAll: showsAll)) }
+    for phase in phases {
+      sections.append(launches(phase, showsAll: showsAll))
+      if let shapes = shapes(phase, showsAll: showsAll) { sections.append(shapes) }
+    }
     sections.append(memoryMap(showsAll: showsAll))
     sections.append(weightsText)
     return sections.joined(separator: "\n\n") + "\n"
@@ -30,7 +33,7 @@ extension Inspection {
       \(compiled.precision.dtype.name), cache \(compiled.precision.cache.name)
         device      \(compiled.device.summary)
         machine     reads \(Show.amount(rates.bytesPerSecond, "B/s")), multiplies \
-      \(Show.amount(rates.operationsPerSecond, "FLOP/s")) (measured now)
+      \(Show.amount(rates.operationsPerSecond, "FLOP/s")) (\(rates.source))
         limits      \(limits.tokens) tokens and \(limits.sequences) sequences a step, sequences of \
       \(Show.grouped(limits.sequenceLength)) tokens, blocks of \(limits.blockSize)
         weights     \(Show.bytes(plan.weightBytes)) in \(plan.weights.count) pieces

@@ -12,9 +12,12 @@ struct Inspection {
   /// The name to show.
   let name: String
 
-  init(name: String, package: ModelPackage, options: LoadOptions, batch: Int, context: Int, prefill: Int) throws {
+  init(
+    name: String, package: ModelPackage, device: any Device, options: LoadOptions, batch: Int, context: Int,
+    prefill: Int
+  ) throws {
     var graphs: [(pass: String, graph: Graph)] = []
-    compiled = try CompiledModel(package, options: options) { graphs.append(($0, $1)) }
+    compiled = try CompiledModel(package, on: device, options: options) { graphs.append(($0, $1)) }
     self.graphs = graphs
     self.name = name
     let plan = compiled.plan
@@ -25,7 +28,7 @@ struct Inspection {
     guard context <= limits.sequenceLength else {
       throw UsageError("--context is \(context), but a sequence has at most \(limits.sequenceLength) tokens")
     }
-    rates = try MachineRates.measure(threads: options.threads, dtype: compiled.precision.dtype)
+    rates = try MachineRates.of(device, threads: options.threads, dtype: compiled.precision.dtype)
     let rows = min(prefill, limits.tokens, limits.sequenceLength)
     phases = [
       InspectionPhase(

@@ -3,8 +3,10 @@ import NeedletailKernels
 
 /// A step of a plan with what each of its launches costs.
 struct InspectionPhase {
-  /// One launch.
+  /// One launch that runs.
   struct Row {
+    /// Its number in the variant.
+    let index: Int
     let launch: Launch
     let cost: Cost.Evaluated
     /// The least time that this machine's rates allow.
@@ -27,9 +29,10 @@ struct InspectionPhase {
     self.title = title
     self.profile = profile
     variant = plan.variant(tokens: profile.counts.tokens)
-    rows = plan.variants[variant].launches.map { launch in
+    rows = plan.variants[variant].launches.enumerated().compactMap { index, launch in
+      guard launch.gpu?.runs(in: profile.counts) ?? true else { return nil }
       let cost = launch.cost(in: profile)
-      return Row(launch: launch, cost: cost, floor: rates.floorSeconds(cost))
+      return Row(index: index, launch: launch, cost: cost, floor: rates.floorSeconds(cost))
     }
   }
 
