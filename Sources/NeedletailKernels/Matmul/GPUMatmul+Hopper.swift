@@ -24,24 +24,31 @@ struct HopperMatmul: Hashable, Sendable {
   /// Tiles of rows, or pairs of them, that are walked together.
   var group: Int
 
-  init(
-    _ tileRows: Int, _ tileColumns: Int, stages: Int = 4, _ sharing: Sharing = .nothing, splits: Int = 1,
-    group: Int = 8
-  ) {
+  /// Tiles with as many stages as fit into a block's shared memory, up to 8.
+  init(_ tileRows: Int, _ tileColumns: Int, _ sharing: Sharing = .nothing, splits: Int = 1, group: Int = 8) {
     self.tileRows = tileRows
     self.tileColumns = tileColumns
-    self.stages = stages
     self.sharing = sharing
     self.splits = splits
     self.group = group
+    let left = GPUTraits.h200.sharedBytesPerBlock - Self.fixedBytes(panelPitch: 160)
+    stages = min(8, left / Self.stageBytes(tileRows, tileColumns))
   }
+
+  /// Bytes of a stage and its barriers.
+  private static func stageBytes(_ tileRows: Int, _ tileColumns: Int) -> Int {
+    (tileRows + tileColumns) * 128 + 16
+  }
+
+  /// Bytes to align the ring with, and of a panel of 16 rows for each of 8 warps.
+  private static func fixedBytes(panelPitch: Int) -> Int { 1024 + 8 * 16 * panelPitch }
 
   /// Blocks of a cluster.
   var clusterSize: Int { (sharing == .nothing ? 1 : 2) * splits }
 
-  /// Bytes of shared memory of a block: the ring, a panel for each of 8 warps, barriers, and room to align them.
-  func sharedBytes(stagesFloat32: Bool) -> Int {
-    1024 + stages * ((tileRows + tileColumns) * 128 + 16) + 8 * 16 * (stagesFloat32 ? 160 : 144)
+  /// Bytes of shared memory of a block. Panels are of float32 where a residual is added or the result is float32.
+  func sharedBytes(panelsAreFloat32: Bool) -> Int {
+    stages * Self.stageBytes(tileRows, tileColumns) + Self.fixedBytes(panelPitch: panelsAreFloat32 ? 160 : 144)
   }
 
   /// Clusters that run at the same time. Pairs fit everywhere; larger clusters leave some multiprocessors out, since
@@ -59,7 +66,7 @@ struct HopperMatmul: Hashable, Sendable {
 
   /// The same instruction (64 x 128 x 16) and order over k for every row count.
   static func deterministic(rows: Int) -> HopperMatmul {
-    rows <= 128 ? HopperMatmul(128, 128, stages: 6) : HopperMatmul(256, 128, .activations, group: 4)
+    rows <= 128 ? HopperMatmul(128, 128) : HopperMatmul(256, 128, .activations)
   }
 }
 
@@ -67,11 +74,11 @@ extension HopperMatmul {
   /// What is chosen from where nothing was measured.
   static let candidates: [HopperMatmul] = {
     var list: [HopperMatmul] = []
-    for columns in stride(from: 64, through: 256, by: 16) {
-      for sharing in [Sharing.nothing, .weight, .activations] {
+    for columns in stride(from: 256, through: 32, by: -16) {
+      for sharing in [Sharing.weight, .activations, .nothing] {
         for splits in [1, 2] {
-          list.append(HopperMatmul(128, columns, stages: columns <= 128 ? 6 : 4, sharing, splits: splits))
-          if columns <= 128 { list.append(HopperMatmul(256, columns, stages: 4, sharing, splits: splits, group: 4)) }
+          list.append(HopperMatmul(128, columns, sharing, splits: splits))
+          if columns <= 128 { list.append(HopperMatmul(256, columns, sharing, splits: splits)) }
         }
       }
     }
@@ -80,28 +87,32 @@ extension HopperMatmul {
 
   /// Whether the kernel takes a problem in this configuration.
   func applies(to problem: ProductProblem, on gpu: GPUTraits) -> Bool {
-    guard sharedBytes(stagesFloat32: problem.hasResidual || problem.out == .float32) <= gpu.sharedBytesPerBlock else {
+    guard sharedBytes(panelsAreFloat32: problem.hasResidual || problem.out == .float32) <= gpu.sharedBytesPerBlock
+    else {
       return false
     }
+    if sharing == .weight, problem.maximumRows <= tileRows { return false }
     guard splits > 1 else { return true }
     return problem.gate == nil && tileColumns / 8 % splits == 0
       && tileRows * tileColumns * 4 <= stages * (tileRows + tileColumns) * 128
   }
 
-  /// Microseconds by a model of the kernel: chunks of k take the longer of multiplying and of bringing; a tile's end
-  /// takes a while; the weight comes from memory at least once.
+  /// Microseconds by a model of the kernel, fitted to 119 measurements on an H200 (its choices took 0.6 % longer than the
+  /// best ones): a chunk of k takes the longer of multiplying, at the clock that the power allows, and of bringing 61
+  /// bytes a cycle; a tile's end takes as long as its sums are many, and the sum of parts of k 2.5 us; the weight comes
+  /// from memory at least once.
   func microseconds(_ problem: ProductProblem, on gpu: GPUTraits) -> Double {
     let extents = unitExtents(problem)
     let units = (problem.maximumRows + extents.rows - 1) / extents.rows * extents.columns
-    let waves = (units + Self.clusters(of: clusterSize, on: gpu) - 1) / Self.clusters(of: clusterSize, on: gpu)
-    let multiplying = Double(tileRows * tileColumns) / 32
-    let x = tileRows * 128 / (sharing == .activations ? 2 : 1)
-    let weight = tileColumns * 128 / (sharing == .weight ? 2 : 1)
-    let bringing = Double(x + weight) / 36
+    let atOnce = max(1, Self.clusters(of: clusterSize, on: gpu))
+    let waves = Double((units + atOnce - 1) / atOnce)
+    let elements = Double(tileRows * tileColumns)
+    let chunk = max(elements / 32 * 1.18, Double((tileRows + tileColumns) * 128) / 61)
     let chunks = Double((problem.k + 64 * splits - 1) / (64 * splits))
-    let end = Double(tileRows * tileColumns) / 16 + (splits > 1 ? 3000 : 0)
-    let cycles = Double(waves) * (chunks * max(multiplying, bringing) + end) + 3000
-    return max(cycles / 1600, Double(problem.n * problem.k * problem.weight.byteCount) / 4.3e6)
+    let end = elements / 8 + (splits > 1 ? 4500 : 0) + (clusterSize > 2 ? 400 : 0)
+    let multiplying = (waves * (chunks * chunk + end) + 500) / 1780
+    let reading = Double(problem.n * problem.k * problem.weight.byteCount) / 3.55e6
+    return max(multiplying, reading) + min(multiplying, reading) / 16
   }
 
   /// The candidate of least time by the model, with that time; the first of those that are equal.
@@ -133,7 +144,7 @@ extension ProductProblem {
     return GPULaunch(
       function,
       grid: [GridExtent(rows, per: extents.rows, times: extents.columns * tile.clusterSize, limit: blocks)],
-      threads: 384, sharedBytes: tile.sharedBytes(stagesFloat32: hasResidual || out == .float32),
+      threads: 384, sharedBytes: tile.sharedBytes(panelsAreFloat32: hasResidual || out == .float32),
       cluster: tile.clusterSize,
       tensorMaps: [
         map(x, rows: maximumRows, box: tile.tileRows / (tile.sharing == .activations ? 2 : 1)),

@@ -53,18 +53,28 @@ struct MeasuredMatmul: Sendable {
 
   /// Llama 3 8B: queries, keys and values; attention's output; gates and values; down; logits.
   static let table: [MeasuredMatmul] = [
-    MeasuredMatmul(6144, 4096, .none, 65...128, .init(128, 96, stages: 6, splits: 2), kernel: 16.7, library: 16.6),
-    MeasuredMatmul(6144, 4096, .none, 129...256, .init(128, 96, stages: 6, .weight), kernel: 24.0, library: 22.9),
-    MeasuredMatmul(6144, 4096, .none, 257...512, .init(128, 192, .weight), kernel: 34.8, library: 34.8),
-    MeasuredMatmul(6144, 4096, .none, 513...1024, .init(128, 192, .weight), kernel: 74.8, library: 83.5),
-    MeasuredMatmul(6144, 4096, .none, 1025...65536, .init(128, 256, .weight), kernel: 634.5, library: 626.3),
-    MeasuredMatmul(
-      4096, 4096, .residual, 129...256, .init(128, 128, stages: 6, splits: 2), kernel: 21.3, library: 19.2),
-    MeasuredMatmul(4096, 4096, .residual, 1025...65536, .init(128, 256, .weight), kernel: 411.0, library: 418.8),
-    MeasuredMatmul(28672, 4096, .gate, 129...256, .init(256, 112), kernel: 97.3, library: 109.1),
-    MeasuredMatmul(28672, 4096, .gate, 257...65536, .init(128, 256, .weight), kernel: 2810, library: 2804),
-    MeasuredMatmul(
-      4096, 14336, .residual, 129...256, .init(128, 144, stages: 5, .weight, splits: 2), kernel: 51.7, library: 51.9),
-    MeasuredMatmul(4096, 14336, .residual, 1025...65536, .init(128, 256, .weight), kernel: 1445.8, library: 1314.9),
+    MeasuredMatmul(6144, 4096, .none, 65...128, .init(128, 96, splits: 2), kernel: 16.1, library: 16.1),
+    MeasuredMatmul(6144, 4096, .none, 129...256, .init(128, 96, .weight), kernel: 20.2, library: 21.0),
+    MeasuredMatmul(6144, 4096, .none, 257...512, .init(128, 192, .weight), kernel: 34.5, library: 34.8),
+    MeasuredMatmul(6144, 4096, .none, 513...1024, .init(128, 192, .weight), kernel: 66.6, library: 66.8),
+    MeasuredMatmul(6144, 4096, .none, 1025...2048, .init(128, 256, .weight), kernel: 129.6, library: 128.9),
+    MeasuredMatmul(6144, 4096, .none, 2049...65536, .init(128, 256, .weight), kernel: 515.5, library: 506.5),
+    MeasuredMatmul(4096, 4096, .residual, 65...128, .init(128, 64, splits: 2), kernel: 12.4, library: 13.7),
+    MeasuredMatmul(4096, 4096, .residual, 129...256, .init(128, 144, .weight, splits: 2), kernel: 17.4, library: 18.5),
+    MeasuredMatmul(4096, 4096, .residual, 513...1024, .init(128, 256, .weight), kernel: 51.9, library: 53.9),
+    MeasuredMatmul(4096, 4096, .residual, 1025...2048, .init(128, 256, .weight), kernel: 102.3, library: 104.6),
+    MeasuredMatmul(4096, 4096, .residual, 2049...65536, .init(128, 256, .weight), kernel: 403.3, library: 414.3),
+    MeasuredMatmul(28672, 4096, .gate, 65...128, .init(128, 224), kernel: 58.2, library: 64.1),
+    MeasuredMatmul(28672, 4096, .gate, 129...256, .init(128, 224, .weight), kernel: 81.0, library: 87.0),
+    MeasuredMatmul(28672, 4096, .gate, 257...512, .init(128, 224, .weight), kernel: 155.1, library: 151.9),
+    MeasuredMatmul(28672, 4096, .gate, 513...2048, .init(128, 256, .weight), kernel: 597.6, library: 594.0),
+    MeasuredMatmul(28672, 4096, .gate, 2049...65536, .init(128, 256, .weight), kernel: 2401, library: 2343),
+    MeasuredMatmul(4096, 14336, .residual, 65...128, .init(128, 64, splits: 2), kernel: 32.9, library: 37.1),
+    MeasuredMatmul(4096, 14336, .residual, 129...256, .init(128, 144, .weight, splits: 2), kernel: 46.3, library: 48.0),
+    MeasuredMatmul(4096, 14336, .residual, 513...1024, .init(128, 256, .weight), kernel: 156.1, library: 153.1),
+    MeasuredMatmul(4096, 14336, .residual, 1025...2048, .init(128, 256, .weight), kernel: 309.8, library: 305.4),
+    MeasuredMatmul(4096, 14336, .residual, 2049...65536, .init(128, 256, .weight), kernel: 1251, library: 1240),
+    MeasuredMatmul(128_256, 4096, .none, 65...128, .init(128, 144), kernel: 272.7, library: 263.3),
+    MeasuredMatmul(128_256, 4096, .none, 129...256, .init(128, 256, .weight), kernel: 365.6, library: 359.7),
   ]
 }

@@ -150,7 +150,44 @@ template <int OUT, bool RESIDUAL> struct nt_rows_writer {
     }
   }
 
-  // 16 rows from `row` on, BLOCKS x 8 columns from `column` on.
+  // The residuals of 16 rows and BLOCKS x 8 columns, when they are brought before the sums are there.
+  template <int BLOCKS> struct Residuals {
+    float4 panels[RESIDUAL ? (BLOCKS + PANEL_BLOCKS - 1) / PANEL_BLOCKS : 1][4];
+  };
+
+  template <int BLOCKS>
+  __device__ __forceinline__ void load(Residuals<BLOCKS> &residuals, nt_i64 row, int column) const {
+    constexpr int FULL = BLOCKS / PANEL_BLOCKS, REST = BLOCKS % PANEL_BLOCKS;
+    if constexpr (RESIDUAL) {
+#pragma unroll
+      for (int panel = 0; panel < FULL; panel++) {
+        load_panel<PANEL_BLOCKS>(residuals.panels[panel], row, column + panel * PANEL_BLOCKS * 8);
+      }
+      if constexpr (REST > 0) load_panel<REST>(residuals.panels[FULL], row, column + FULL * PANEL_BLOCKS * 8);
+    }
+  }
+
+  // 16 rows from `row` on, BLOCKS x 8 columns from `column` on, + residuals that are there.
+  template <int BLOCKS>
+  __device__ __forceinline__ void write(
+    const float (&sums)[BLOCKS * 4], const Residuals<BLOCKS> &residuals, nt_i64 row, int column
+  ) {
+    constexpr int FULL = BLOCKS / PANEL_BLOCKS, REST = BLOCKS % PANEL_BLOCKS;
+    const float4 none[4] = {};
+#pragma unroll
+    for (int panel = 0; panel < FULL; panel++) {
+      write_panel<PANEL_BLOCKS>(
+        sums + panel * PANEL_BLOCKS * 4, RESIDUAL ? residuals.panels[panel] : none, row,
+        column + panel * PANEL_BLOCKS * 8);
+    }
+    if constexpr (REST > 0) {
+      write_panel<REST>(
+        sums + FULL * PANEL_BLOCKS * 4, RESIDUAL ? residuals.panels[FULL] : none, row,
+        column + FULL * PANEL_BLOCKS * 8);
+    }
+  }
+
+  // The same with residuals brought on the way, those of the next panel while one is written.
   template <int BLOCKS>
   __device__ __forceinline__ void write(const float (&sums)[BLOCKS * 4], nt_i64 row, int column) {
     constexpr int FULL = BLOCKS / PANEL_BLOCKS, REST = BLOCKS % PANEL_BLOCKS;
@@ -158,7 +195,6 @@ template <int OUT, bool RESIDUAL> struct nt_rows_writer {
     if constexpr (FULL > 0) load_panel<PANEL_BLOCKS>(values[0], row, column);
 #pragma unroll
     for (int panel = 0; panel < FULL; panel++) {
-      // The residuals of the next panel are on their way while this one is written.
       if (panel + 1 < FULL) {
         load_panel<PANEL_BLOCKS>(values[(panel + 1) % 2], row, column + (panel + 1) * PANEL_BLOCKS * 8);
       }

@@ -204,7 +204,6 @@ extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
     for (int unit = tiles.first; unit < tiles.count; unit += tiles.step) {
       if (warp == 8 && threadIdx.x % 32 == 0) {
         const nt_tile tile = tiles.at(unit, share);
-        const nt_residual_prefetch residual(arguments, tile);
         int chunk = 0;
         if (!waited) {
           // The weight does not depend on the kernel before: the ring is filled with it while that one ends.
@@ -226,7 +225,6 @@ extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
           producer.load_x(producer.stage, tile, first_chunk + chunk);
           producer.load_w(producer.stage, tile, first_chunk + chunk, arguments.n);
           producer.next();
-          if constexpr (NT_RESIDUAL && NT_SPLIT == 1) residual.bring(chunk, chunks);
         }
       }
       __syncwarp();
@@ -242,23 +240,31 @@ extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
     nt_consumer consumer = {base, full, empty, split, 0, 0};
     const float *bias = (const float *)arguments.bias;
     const int width = GATED ? arguments.n / 2 : arguments.n;
-    nt_rows_writer<NT_OUT, NT_RESIDUAL != 0> writer(
-      arguments, staging + warp * NT_PANEL_BYTES(STAGED_BYTES), width);
+    typedef nt_rows_writer<NT_OUT, NT_RESIDUAL != 0> Writer;
+    Writer writer(arguments, staging + warp * NT_PANEL_BYTES(STAGED_BYTES), width);
     for (int unit = tiles.first; unit < tiles.count; unit += tiles.step) {
       const nt_tile tile = tiles.at(unit, share);
-      float sums[M_TILES][TILE_N / 2];
-      consumer.multiply(sums, chunks);
       const nt_i64 row = (nt_i64)tile.m * TILE_M + warp / 4 * (TILE_M / 2) + warp % 4 * 16;
       const int column = tile.n * TILE_WIDTH;
+      if constexpr (NT_RESIDUAL) {
+        constexpr int OWN = TILE_WIDTH / NT_SPLIT;
+        nt_prefetch_residual(arguments, tile, column + (int)split * OWN, OWN);
+      }
+      float sums[M_TILES][TILE_N / 2];
+      consumer.multiply(sums, chunks);
       if constexpr (NT_SPLIT > 1) {
         constexpr int BLOCKS = TILE_N / 8 / NT_SPLIT;
+        const int own = column + (int)split * (BLOCKS * 8);
+        typename Writer::Residuals<BLOCKS> residuals;
+        if constexpr (M_TILES == 1) writer.load<BLOCKS>(residuals, row, own);
         nt_leave_part(sums, memory);
 #pragma unroll 1
         for (int m = 0; m < M_TILES; m++) {
+          if constexpr (M_TILES > 1) writer.load<BLOCKS>(residuals, row + m * 64, own);
           float part[BLOCKS * 4];
           nt_sum_parts<BLOCKS>(part, m, memory, share, split);
-          nt_finish<BLOCKS, NT_GATE, NT_BIAS != 0>(
-            part, writer, bias, width, row + m * 64, column + (int)split * (BLOCKS * 8));
+          if constexpr (NT_BIAS) nt_add_bias<BLOCKS>(part, bias + own, width - own);
+          writer.write<BLOCKS>(part, residuals, row + m * 64, own);
         }
         // The copy engine may write there again once every block has read.
         nt_fence_async_shared();

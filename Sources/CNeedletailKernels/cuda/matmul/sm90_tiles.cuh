@@ -54,27 +54,20 @@ struct nt_tiles {
   }
 };
 
-// Brings a tile's residuals into the second-level cache while it is multiplied.
-struct nt_residual_prefetch {
-  const float *residual;
-  nt_i64 stride, row, rows;
-
-  __device__ __forceinline__ nt_residual_prefetch(const nt_matmul_arguments &arguments, const nt_tile &tile)
-      : residual((const float *)arguments.residual + tile.n * TILE_WIDTH), stride(arguments.out_stride),
-        row((nt_i64)tile.m * TILE_M), rows(0) {
-    const int width = GATED ? arguments.n / 2 : arguments.n;
-    const bool whole = (tile.n + 1) * TILE_WIDTH <= width && stride % 4 == 0 && (nt_u64)arguments.residual % 16 == 0;
-    if (whole) rows = arguments.rows;
+// Brings the residuals of a tile, `width` columns from `column` on, into the second-level cache while it is multiplied;
+// by the 256 threads that will read them.
+__device__ __forceinline__ void nt_prefetch_residual(
+  const nt_matmul_arguments &arguments, const nt_tile &tile, int column, int width
+) {
+  const int limit = GATED ? arguments.n / 2 : arguments.n;
+  const int lines = (width + 31) / 32;
+  for (int i = threadIdx.x; i < TILE_M * lines; i += 256) {
+    const nt_i64 row = (nt_i64)tile.m * TILE_M + i / lines;
+    const int first = column + i % lines * 32;
+    if (row >= arguments.rows || first >= limit) continue;
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(
+      (const float *)arguments.residual + row * arguments.out_stride + first));
   }
-
-  // The share of one chunk of k.
-  __device__ __forceinline__ void bring(int chunk, int chunks) const {
-    for (int r = TILE_M * chunk / chunks; r < TILE_M * (chunk + 1) / chunks && row + r < rows; r++) {
-      asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(residual + (row + r) * stride),
-                   "r"(TILE_WIDTH * 4)
-                   : "memory");
-    }
-  }
-};
+}
 
 #endif
