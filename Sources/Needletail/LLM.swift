@@ -95,7 +95,7 @@ public final class LLM: Sendable {
     init(_ model: String, options: LoadOptions, models: ModelTable) throws {
       var times = StartTimes()
       // Opening a GPU, reading a tokenizer and compiling have nothing to do with each other.
-      let device = Meanwhile { try options.openDevice() }
+      let device = Meanwhile { try options.openDevice(for: model) }
       let package = try ModelPackage(model, format: options.loadFormat, models: models)
       let directory = package.directory
       let hasTokenizer = directory.has("tokenizer.json") || directory.has("tokenizer.model")

@@ -13,7 +13,7 @@ struct NeedletailCommand: AsyncParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      RunCommand.self, ChatCommand.self, BenchCommand.self, EvalCommand.self, InspectCommand.self, DoctorCommand.self,
+      RunCommand.self, ChatCommand.self, BuildCommand.self, BenchCommand.self, EvalCommand.self, InspectCommand.self, DoctorCommand.self,
       TokenizeCommand.self,
     ])
 

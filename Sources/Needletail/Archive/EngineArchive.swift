@@ -1,3 +1,4 @@
+import NeedletailCUDA
 import NeedletailCheckpoint
 import NeedletailGraph
 import NeedletailJSON
@@ -13,15 +14,25 @@ public struct EngineArchive: Sendable {
   public let manifest: EngineManifest
   /// The weights, mapped; each part is checked when it is read.
   public let weights: PreparedFile
-  /// The folder of compiled kernels; nil for the CPU device.
-  public let kernelsPath: String?
-
   private static let maximumManifestBytes = 512 << 20
 
   /// Whether a directory holds an engine rather than a model.
   public static func isArchive(_ path: String) -> Bool {
     ModelDirectory.exists("\(path)/\(EngineManifest.fileName)")
   }
+
+  /// The folder of an engine's compiled kernels; nil where it was built for the CPU.
+  public static func kernelsPath(_ path: String) -> String? {
+    let folder = "\(path)/\(EngineManifest.kernelsName)"
+    return ModelDirectory.exists(folder) ? folder : nil
+  }
+
+  /// A hash of everything that a plan's bytes mean something to: the sources of kernels and the headers of their
+  /// argument structs, in this program.
+  public static let kernelSources: String = {
+    let files = CUDASources.files.sorted { $0.key < $1.key }
+    return checksum(files.flatMap { Array($0.key.utf8) + [0] + Array($0.value.utf8) + [0] })
+  }()
 
   /// Opens an engine: reads the manifest and compares every file beside the weights with its checksum.
   /// - Throws: a sentence where it is damaged, or of another format or version.
@@ -44,11 +55,13 @@ public struct EngineArchive: Sendable {
     do { manifest = try json.decoded() } catch { throw LoadError("\(file): \(error)") }
     self.path = path
     for companion in manifest.companions { try Self.check(companion, in: directory) }
+    guard manifest.gpu == nil || Self.kernelsPath(path) != nil else {
+      throw LoadError("\(path) has no folder of kernels, though it was built for a GPU; build it again")
+    }
     guard manifest.weights.pieces.map(\.count) == manifest.plan.weights.map(\.byteCount) else {
       throw LoadError("\(file): its weights are not those of its plan; build it again")
     }
     weights = try PreparedFile(directory.path(of: EngineManifest.weightsName), table: manifest.weights)
-    kernelsPath = manifest.gpu == nil ? nil : directory.path(of: EngineManifest.kernelsName)
   }
 
   private static func check(_ companion: EngineManifest.Companion, in directory: ModelDirectory) throws {
@@ -64,7 +77,7 @@ public struct EngineArchive: Sendable {
 
   /// Compares the engine with the device at hand and with what is asked for.
   /// - Throws: a sentence about the first thing that differs.
-  public func check(_ options: LoadOptions, on device: any Device, kernelSources: String) throws(LoadError) {
+  public func check(_ options: LoadOptions, on device: any Device) throws(LoadError) {
     let plan = manifest.plan
     let target = device.catalog.target
     guard plan.target.device == target.device else {
@@ -74,7 +87,7 @@ public struct EngineArchive: Sendable {
       throw LoadError(
         "\(path) is an engine for \(plan.target.architecture), and this is \(target.architecture); build it again here")
     }
-    guard manifest.kernelSources == kernelSources else {
+    guard manifest.kernelSources == Self.kernelSources else {
       throw LoadError("\(path) was built with other kernels than this program has; build it again")
     }
     try check(options)
@@ -85,6 +98,14 @@ public struct EngineArchive: Sendable {
     let limits = manifest.plan.limits
     func differs(_ name: String, _ asked: String, _ built: String) -> LoadError {
       LoadError("\(path) was built with \(name) \(built), not \(asked); leave the option out or build another engine")
+    }
+    if let isDeterministic = options.isDeterministic, isDeterministic != manifest.options.isDeterministic,
+      manifest.gpu != nil
+    {
+      throw differs("--deterministic", isDeterministic ? "on" : "off", isDeterministic ? "off" : "on")
+    }
+    if !options.allowsLibraries, manifest.options.allowsLibraries, manifest.gpu != nil {
+      throw differs("--libraries", "none", "all")
     }
     if let dtype = options.dtype, dtype != manifest.precision.dtype {
       throw differs("--dtype", dtype.name, manifest.precision.dtype.name)

@@ -1,4 +1,5 @@
 import NeedletailCPU
+import NeedletailCUDA
 import NeedletailCheckpoint
 import NeedletailCompiler
 import NeedletailGraph
@@ -12,20 +13,18 @@ public struct EngineBuilder {
   private let package: ModelPackage
   private let threads: Int
 
-  /// A builder for a compiled model.
-  /// - Parameters:
-  ///   - gpu: the GPU the plan is for; nil for the CPU.
-  ///   - kernelSources: the hash of the kernels' sources.
-  ///   - threads: threads that prepare weights.
-  public init(
-    _ package: ModelPackage, plan: Plan, precision: PrecisionPolicy, options: EngineManifest.Options, gpu: GPUTraits?,
-    kernelSources: String, threads: Int = CPUDevice.coreCount
-  ) {
-    self.package = package
+  /// A builder for a compiled model; `threads` prepare its weights.
+  public init(_ compiled: CompiledModel, options: LoadOptions, threads: Int = CPUDevice.coreCount) {
+    package = compiled.package
     self.threads = threads
+    let gpu = (compiled.device.catalog as? CUDACatalog)?.gpu
     manifest = EngineManifest(
-      kernelSources: kernelSources, model: package.directory.path, modelType: package.modelType,
-      parameterCount: package.parameterCount, options: options, precision: precision, gpu: gpu, plan: plan,
+      kernelSources: EngineArchive.kernelSources, model: package.directory.path, modelType: package.modelType,
+      parameterCount: package.parameterCount,
+      options: .init(
+        isDeterministic: options.isDeterministic ?? (gpu == nil), allowsLibraries: options.allowsLibraries,
+        dummySeed: package.checkpoint == nil ? options.dummySeed : nil),
+      precision: compiled.precision, gpu: gpu, plan: compiled.plan, blockCount: compiled.blockCount,
       weights: PreparedFileTable(pieceBytes: []), companions: [])
   }
 

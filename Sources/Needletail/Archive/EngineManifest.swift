@@ -43,6 +43,8 @@ public struct EngineManifest: Codable, Sendable {
   public var gpu: GPUTraits?
   /// The plan.
   public var plan: Plan
+  /// Blocks of the cache where nothing else is asked for and the device has no memory of its own.
+  public var blockCount: Int
   /// Where each of the plan's weights lies in the file of weights.
   public var weights: PreparedFileTable
   /// All other files.

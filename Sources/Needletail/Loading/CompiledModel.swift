@@ -25,7 +25,8 @@ public struct CompiledModel: Sendable {
     _ package: ModelPackage, options: LoadOptions,
     inspect: (_ pass: String, _ graph: Graph) throws -> Void = { _, _ in }
   ) throws {
-    try self.init(package, on: try options.openDevice(), options: options, inspect: inspect)
+    try self.init(
+      package, on: try options.openDevice(for: package.directory.path), options: options, inspect: inspect)
   }
 
   /// Chooses sizes for a device and compiles.
@@ -36,7 +37,13 @@ public struct CompiledModel: Sendable {
   ) throws {
     self.package = package
     self.device = device
-    let precision = try Self.precision(package, options)
+    if let archive = package.archive {
+      try archive.check(options, on: device)
+      (plan, precision) = (archive.manifest.plan, archive.manifest.precision)
+      blockCount = try archive.blockCount(options, on: device)
+      return
+    }
+    let precision = try Self.precision(package, options, device.catalog)
     self.precision = precision
     let model = package.model
     func compile(_ limits: PlanLimits, inspects: Bool) throws -> Plan {
@@ -70,7 +77,9 @@ public struct CompiledModel: Sendable {
     (self.plan, blockCount) = (plan, blocks)
   }
 
-  private static func precision(_ package: ModelPackage, _ options: LoadOptions) throws -> PrecisionPolicy {
+  private static func precision(
+    _ package: ModelPackage, _ options: LoadOptions, _ catalog: any KernelCatalog
+  ) throws -> PrecisionPolicy {
     let dtype = options.dtype ?? package.mainDType
     guard [.float32, .bfloat16, .float16].contains(dtype) else {
       throw LoadError("the model cannot run in \(dtype.name); choose float32, bfloat16 or float16")
@@ -79,7 +88,7 @@ public struct CompiledModel: Sendable {
     guard [.float32, .bfloat16, .float16].contains(cacheDType) else {
       throw LoadError("the cache cannot be stored in \(cacheDType.name); choose float32, bfloat16 or float16")
     }
-    return PrecisionPolicy(dtype, cache: cacheDType)
+    return catalog.precision(dtype, cache: cacheDType)
   }
 
   /// Tokens that the cache holds.
@@ -105,6 +114,10 @@ public struct CompiledModel: Sendable {
 
   /// Prepares the weights for running steps without an engine, for measuring.
   public func executor(seed: UInt64 = 0, progress: (@Sendable (Double) -> Void)? = nil) throws -> PlanExecutor {
+    if let archive = package.archive {
+      return try PlanExecutor(
+        try device.load(plan, prepared: archive, blockCount: blockCount, progress: progress))
+    }
     let loaded = try device.load(
       plan, weights: try package.weightSource(seed: seed), blockCount: blockCount, progress: progress)
     return try PlanExecutor(loaded)

@@ -7,11 +7,17 @@ import Synchronization
 extension LoadOptions {
   /// Opens the device that was chosen; for `auto` a GPU if one can be used, else the CPU.
   /// - Throws: one sentence where the chosen device cannot be used.
-  public func openDevice() throws -> any Device {
-    switch device {
+  ///
+  /// Where `model` is an engine, `auto` is the device it was built for, and its own kernels are used first.
+  public func openDevice(for model: String? = nil) throws -> any Device {
+    let archive = model.flatMap { EngineArchive.isArchive($0) ? $0 : nil }
+    let kernels = archive.flatMap(EngineArchive.kernelsPath)
+    var choice = device
+    if archive != nil, choice == .auto { choice = kernels == nil ? .cpu : .cuda }
+    switch choice {
     case .cpu: return try openCPU()
     case .cuda:
-      do { return try openGPU() } catch let error as CUDAError {
+      do { return try openGPU(kernels: kernels) } catch let error as CUDAError {
         throw LoadError("the GPU cannot be used: \(error); needletail doctor says what is missing")
       }
     case .auto:
@@ -34,13 +40,14 @@ extension LoadOptions {
     return try CPUDevice(threads: threads, instructionSet: instructionSet)
   }
 
-  private func openGPU() throws -> any Device {
+  private func openGPU(kernels: String? = nil) throws -> any Device {
     var options = CUDADevice.Options()
     options.isDeterministic = isDeterministic ?? false
     options.allowsLibraries = allowsLibraries
     options.makesGraphsAhead = makesGraphsAhead
     let notice = notice
-    return try CUDADevice(options, cache: CubinCache { notice?($0) })
+    let cache = CubinCache(bundledFolder: kernels ?? CubinCache.defaultBundledFolder) { notice?($0) }
+    return try CUDADevice(options, cache: cache)
   }
 }
 

@@ -20,6 +20,8 @@ public struct ModelPackage: Sendable {
   public let parameters: [(name: String, shape: [Int])]
   /// The weights; nil for dummy ones.
   public let checkpoint: Checkpoint?
+  /// The engine that the directory is; nil where it is a model as published.
+  public let archive: EngineArchive?
   private let dummyDType: DType
 
   /// Reads a directory, or ORG/NAME from the local Hugging Face cache.
@@ -27,6 +29,7 @@ public struct ModelPackage: Sendable {
   public init(_ path: String, format: LoadOptions.LoadFormat = .auto, models: ModelTable = .standard) throws {
     let directory = try ModelDirectory(path)
     self.directory = directory
+    archive = EngineArchive.isArchive(directory.path) ? try EngineArchive(directory.path) : nil
     let config = try ConfigJSON(directory.config, file: directory.path(of: "config.json"))
     modelType = try config("model_type")
     let model = try models.model(for: config)
@@ -35,6 +38,13 @@ public struct ModelPackage: Sendable {
     parameters = try model.parameters()
     let names = ["dtype", "torch_dtype"].compactMap { directory.config[$0]?.string }
     dummyDType = names.first.flatMap(DType.init(name:)) ?? .bfloat16
+    guard archive == nil else {
+      guard format == .auto else {
+        throw LoadError("\(path) is an engine, which has its weights; leave out --load-format")
+      }
+      checkpoint = nil
+      return
+    }
     switch format {
     case .dummy:
       checkpoint = nil

@@ -1,0 +1,78 @@
+import ArgumentParser
+import Needletail
+import NeedletailCPU
+import NeedletailCUDA
+import NeedletailKernels
+
+/// `needletail build`: writes an engine.
+struct BuildCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "build", abstract: "Write an engine: plan, prepared weights, compiled kernels.",
+    discussion: """
+      Every command takes an engine as --model and starts by reading its files: nothing is compiled, converted or \
+      chosen again. An engine is for one device, one version of this program and the options it was built with; it is \
+      refused with a sentence where they differ.
+      """)
+
+  @OptionGroup(title: "Model") var model: ModelOptions
+  @Option(help: ArgumentHelp("The engine's directory.", valueName: "dir"))
+  var output: String
+  @Flag(help: "Measure the candidates of each product on the GPU at hand and write the best into the engine.")
+  var tune = false
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func run() throws {
+    var options = try model.loadOptions()
+    options.notice = { Terminal.error($0) }
+    let start = ContinuousClock.now
+    let package = try ModelPackage(try model.directory(), format: options.loadFormat)
+    guard package.archive == nil else {
+      throw UsageError("\(package.directory.path) is an engine already; give --model the model it was built from")
+    }
+    var compiled = try CompiledModel(package, options: options)
+    if tune { compiled = try tuned(compiled, options) }
+    let bar = ProgressBar("building")
+    let bytes = try EngineBuilder(compiled, options: options).build(
+      to: output, compileKernels: kernelCompiler(compiled)
+    ) { bar.update($0) }
+    bar.finish()
+    let seconds = (ContinuousClock.now - start).seconds
+    if json {
+      let object: JSON = [
+        "engine": .string(output), "device": .string(compiled.device.summary), "bytes": .int(bytes),
+        "weights": .int(compiled.plan.weights.count), "weight_bytes": .int(compiled.plan.weightBytes),
+        "kernels": .int(compiled.plan.gpuFunctions.count), "seconds": .double(seconds),
+      ]
+      Terminal.line(object.text())
+    } else {
+      Terminal.line(
+        "\(output): \(Show.bytes(bytes)) for \(compiled.device.summary), \(compiled.plan.weights.count) weights"
+          + (compiled.plan.gpuFunctions.isEmpty ? "" : ", \(compiled.plan.gpuFunctions.count) kernels")
+          + ", in \(Show.time(seconds: seconds)) (\(Show.amount(Double(bytes) / seconds, "B/s")))")
+    }
+  }
+
+  /// Puts a plan's machine code into a folder; nil for plans that have none.
+  private func kernelCompiler(_ compiled: CompiledModel) -> ((String) throws -> Void)? {
+    guard let device = compiled.device as? CUDADevice else { return nil }
+    return { folder in
+      let functions = device.functions(of: compiled.plan)
+      let architecture = device.properties.architecture
+      let jobs = functions.map { AheadOfTime.Job($0, architecture: architecture) }
+      let bar = ProgressBar("compiling")
+      let compiler = AheadOfTime(try CUDALibraries.shared.nvrtc.get(), folder: folder)
+      _ = try compiler.compile(jobs, threads: CPUDevice.coreCount) { _, count in
+        bar.update(Double(count) / Double(max(jobs.count, 1)))
+      }
+      bar.finish()
+    }
+  }
+
+  private func tuned(_ compiled: CompiledModel, _ options: LoadOptions) throws -> CompiledModel {
+    guard compiled.device is CUDADevice else {
+      throw UsageError("--tune measures on a GPU; the CPU's kernels have nothing to choose")
+    }
+    return compiled
+  }
+}
