@@ -35,8 +35,11 @@ public struct CUDACatalog: KernelCatalog {
     return policy
   }
 
-  /// Steps in which all is fused, steps of few rows, and large ones.
-  public func variantBounds(_ limits: PlanLimits) -> [Int] { bounds([Self.fusedNormTokens, Self.skinnyRows], limits) }
+  /// Doubling: the tiles of products are chosen for the most rows of a variant, and a step that fills less than half of
+  /// them would leave multiprocessors without work. Larger steps than the last bound fill the GPU whatever the tiles.
+  public func variantBounds(_ limits: PlanLimits) -> [Int] {
+    bounds([Self.fusedNormTokens, 16, 32, Self.skinnyRows, 128, 256, 512, 1024], limits)
+  }
 
   /// Products take in gates and residuals; in steps of few rows also the choice of their rows, and in the smallest ones
   /// norms. Where every number of rows must give the same bits, all products are those of large steps.
