@@ -27,8 +27,10 @@ public final class LLM: Sendable {
   public let engine: Engine
   /// The plan it runs.
   public let plan: Plan
+  /// The device it runs on.
+  public let device: any Device
   /// One line about the device: "CPU avx512bf16, 2 threads".
-  public let deviceSummary: String
+  public var deviceSummary: String { device.summary }
   /// How operands of products are stored.
   public let dtype: DType
   /// What `options` arguments default to: the model's generation_config.json.
@@ -37,6 +39,9 @@ public final class LLM: Sendable {
   public let endTokens: [Int32]
   /// The model's parameter count.
   public let parameterCount: Int
+  /// How steps ran so far, for people; nil on the CPU.
+  public var stepSentence: String? { (loaded as? CUDAPlan)?.stepFigures.sentence }
+  private let loaded: any LoadedPlan
   /// What loading it took.
   public let startTimes: StartTimes
   let specialTokens: JSONObject
@@ -74,12 +79,13 @@ public final class LLM: Sendable {
     chatTemplate = parts.chatTemplate
     engine = parts.engine
     plan = parts.compiled.plan
-    deviceSummary = parts.compiled.device.summary
+    device = parts.compiled.device
     dtype = parts.compiled.precision.dtype
     defaultOptions = SamplingOptions(package.directory.generationConfig)
     endTokens = package.directory.generationConfig.endTokenIDs.compactMap { Int32(exactly: $0) }
     parameterCount = package.parameterCount
     startTimes = parts.startTimes
+    loaded = parts.loaded
     specialTokens =
       package.directory.tokenizerConfig.map(ChatTemplate.specialTokens(inTokenizerConfig:)) ?? JSONObject()
   }
@@ -91,6 +97,7 @@ public final class LLM: Sendable {
     let chatTemplate: ChatTemplate?
     let engine: Engine
     let startTimes: StartTimes
+    let loaded: any LoadedPlan
 
     init(_ model: String, options: LoadOptions, models: ModelTable) throws {
       var times = StartTimes()
@@ -108,6 +115,7 @@ public final class LLM: Sendable {
       times.mark("compile")
       if compiled.device.catalog.target.device == "cuda" { options.notice?(compiled.cacheSentence) }
       let executor = try compiled.executor(seed: options.dummySeed, progress: options.progress)
+      loaded = executor.loaded
       times.mark("load", detail: (executor.loaded as? CUDAPlan)?.times.sentence)
       engine = try Engine(
         executor: executor, tokensPerPrefillChunk: options.limits.tokensPerPrefillChunk,

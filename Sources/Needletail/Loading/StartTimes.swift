@@ -29,10 +29,6 @@ public struct StartTimes: Sendable, Hashable {
 extension LoadTimes {
   /// "GPU open after 210 ms, 24 kernels (24 cached) in 95 ms, weights 15.0 GiB in 310 ms, 52.0 GB/s"
   var sentence: String {
-    func milliseconds(_ duration: Duration) -> String {
-      let (seconds, attoseconds) = duration.components
-      return "\(seconds * 1000 + attoseconds / 1_000_000_000_000_000) ms"
-    }
     let count = origins.values.reduce(0, +)
     let known = origins.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) \($0.key.rawValue)" }
     let (seconds, attoseconds) = weights.components
@@ -42,4 +38,23 @@ extension LoadTimes {
       + "\(milliseconds(modules)), weights \(gibibytes(weightBytes)) in \(milliseconds(weights)), "
       + "\(rate / 10).\(rate % 10) GB/s"
   }
+}
+
+extension StepFigures {
+  /// "128 steps, 126 of them graphs; the host took 20 us a step, waited 3,300 us; 2 graphs made, the longest in 1 ms"
+  var sentence: String {
+    let steps = max(replayed + eager, 1)
+    func microseconds(_ duration: Duration) -> Int64 {
+      let (seconds, attoseconds) = (duration / steps).components
+      return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+    }
+    return "\(replayed + eager) steps, \(replayed) of them graphs; the host took \(microseconds(submitting)) us a step and "
+      + "waited \(microseconds(waiting)) us; \(graphs) graph\(graphs == 1 ? "" : "s") made, the longest in "
+      + milliseconds(longestGraph)
+  }
+}
+
+private func milliseconds(_ duration: Duration) -> String {
+  let (seconds, attoseconds) = duration.components
+  return "\(seconds * 1000 + attoseconds / 1_000_000_000_000_000) ms"
 }

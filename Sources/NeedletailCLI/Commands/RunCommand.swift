@@ -42,6 +42,7 @@ struct RunCommand: AsyncParsableCommand {
       if !answer.result.endsLine { Terminal.line() }
       answer.result.printProbabilities(llm.tokenizer)
       Terminal.error(answer.result.summary(device: llm.deviceSummary))
+      if model.verbose, let steps = llm.stepSentence { Terminal.error(steps) }
     }
     if answer.isInterrupted { throw ExitCode(130) }
   }

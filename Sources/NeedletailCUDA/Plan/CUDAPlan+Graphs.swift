@@ -52,8 +52,11 @@ extension CUDAPlan {
       let executable = try CUDAGraphExec(graph)
       try executable.upload(recording)
       graphs[key] = DecodeGraph(executable, counts: counts, layout: layout)
-      graphFigures.count += 1
-      graphFigures.longest = max(graphFigures.longest, ContinuousClock.now - start)
+      let duration = ContinuousClock.now - start
+      figures.withLock {
+        $0.graphs += 1
+        $0.longestGraph = max($0.longestGraph, duration)
+      }
     } catch {
       refusedGraphs.insert(key)
     }

@@ -4,6 +4,7 @@ import NeedletailKernels
 extension CUDAPlan {
   /// Starts a step and returns while it runs; with `times` the step is waited for.
   public func submit(_ step: PlanStep, times: ((Int, [UInt64]) -> Void)?) throws -> any PendingPlanStep {
+    let start = ContinuousClock.now
     try check(step.counts)
     counts = step.counts
     let slot = slots[nextSlot]
@@ -27,11 +28,9 @@ extension CUDAPlan {
       UnsafeRawBufferPointer(start: slot.inputs, count: copied), toDevice: address(map.stepInputs))
     if let graph {
       try stream.launch(graph.executable)
-      graphFigures.replayedSteps += 1
     } else {
       try run(step.counts, layout: layout, times: times)
       if let sampling = step.sampling, let drawn { try sample(sampling, layout, drawn, in: stream) }
-      graphFigures.eagerSteps += 1
     }
     let wantsAll = step.sampling.map { $0.maximumTop > 0 || $0.rows.contains { $0.wants_logprob != 0 } } ?? false
     if let drawn {
@@ -40,10 +39,15 @@ extension CUDAPlan {
     }
     let logits = try copyLogits(step.hostRows, slot)
     try stream.record(slot.event)
+    let submitting = ContinuousClock.now - start
+    figures.withLock {
+      $0.submitting += submitting
+      if graph == nil { $0.eager += 1 } else { $0.replayed += 1 }
+    }
     // The GPU works meanwhile.
     if let key, graph == nil { makeGraph(key) }
     return CUDAPendingStep(
-      slot, layout: drawn, rows: step.scoredRows.count, all: wantsAll, hostRows: step.hostRows, logits: logits,
+      self, slot, layout: drawn, rows: step.scoredRows.count, all: wantsAll, hostRows: step.hostRows, logits: logits,
       vocabularySize: vocabularySize)
   }
 
@@ -76,6 +80,7 @@ extension CUDAPlan {
 
 /// A step that runs on a GPU.
 private final class CUDAPendingStep: PendingPlanStep {
+  private let plan: CUDAPlan
   private let slot: StepSlot
   private let layout: SampleLayout?
   private let rows: Int
@@ -85,9 +90,10 @@ private final class CUDAPendingStep: PendingPlanStep {
   private let vocabularySize: Int
 
   init(
-    _ slot: StepSlot, layout: SampleLayout?, rows: Int, all: Bool, hostRows: [Int32], logits: UnsafePointer<Float>?,
+    _ plan: CUDAPlan, _ slot: StepSlot, layout: SampleLayout?, rows: Int, all: Bool, hostRows: [Int32], logits: UnsafePointer<Float>?,
     vocabularySize: Int
   ) {
+    self.plan = plan
     self.slot = slot
     self.layout = layout
     self.rows = rows
@@ -98,7 +104,10 @@ private final class CUDAPendingStep: PendingPlanStep {
   }
 
   func result() throws -> SampleResult {
+    let start = ContinuousClock.now
     try slot.event.synchronize()
+    let waiting = ContinuousClock.now - start
+    plan.figures.withLock { $0.waiting += waiting }
     guard let layout else { return SampleResult(rowCount: 0, maximumTop: 0) }
     return slot.result(layout, rows: rows, all: all)
   }

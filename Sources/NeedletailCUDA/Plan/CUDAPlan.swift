@@ -1,6 +1,7 @@
 import CNeedletailKernels
 import NeedletailGraph
 import NeedletailKernels
+import Synchronization
 
 /// A plan in a GPU's memory.
 ///
@@ -16,8 +17,9 @@ public final class CUDAPlan: LoadedPlan, @unchecked Sendable {
   public let stepsInFlight = 2
   /// What loading took.
   public internal(set) var times = LoadTimes()
-  /// What is known of graphs.
-  public internal(set) var graphFigures = GraphFigures()
+  /// How steps ran so far.
+  public var stepFigures: StepFigures { figures.withLock { $0 } }
+  let figures = Mutex(StepFigures())
   /// The context it lives in.
   public let context: Context
   let map: DeviceMemoryMap
@@ -99,14 +101,18 @@ public final class CUDAPlan: LoadedPlan, @unchecked Sendable {
   }
 }
 
-/// What is known of a plan's graphs.
-public struct GraphFigures: Sendable, Hashable {
+/// How a plan's steps ran on a GPU, as the host saw it.
+public struct StepFigures: Sendable, Hashable {
   /// Graphs made.
-  public var count = 0
+  public var graphs = 0
   /// The longest time the host took to make one.
-  public var longest = Duration.zero
-  /// Steps that ran as graphs, and launch by launch.
-  public var replayedSteps = 0
+  public var longestGraph = Duration.zero
+  /// Steps that ran as graphs.
+  public var replayed = 0
   /// Steps that ran launch by launch.
-  public var eagerSteps = 0
+  public var eager = 0
+  /// Time the host took to submit steps, graphs not counted.
+  public var submitting = Duration.zero
+  /// Time the host waited for results.
+  public var waiting = Duration.zero
 }

@@ -170,9 +170,17 @@ extension TensorMapPlan {
       case 128: .bytes128
       default: .none
       }
+    let around: TensorMap.Promotion =
+      switch promotion {
+      case 64: .bytes64
+      case 128: .bytes128
+      case 256: .bytes256
+      default: .none
+      }
     var sizes = dimensions
     if isPerCacheBlock, let last = sizes.indices.last { sizes[last] *= blockCount }
     return try TensorMap.encode(
-      driver, element, address: address, dimensions: sizes, strides: strides, box: box, swizzle: parts)
+      driver, element, address: address, dimensions: sizes, strides: strides, box: box, swizzle: parts,
+      promotion: around)
   }
 }
