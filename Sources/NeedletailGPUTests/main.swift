@@ -30,6 +30,6 @@ case .success(let options):
   } else if let folder = options.compiles {
     exit(CheckRun.compile(chosen, to: folder) ? 0 : 1)
   } else {
-    exit(CheckRun.run(chosen, separatesOperands: options.separatesOperands) ? 0 : 1)
+    exit(CheckRun.run(chosen, from: options.start, separatesOperands: options.separatesOperands) ? 0 : 1)
   }
 }

@@ -13,6 +13,8 @@ struct CheckOptions {
   var goldens = ProgramFolder.path + "/goldens"
   /// Whether each operand lies in memory of its own.
   var separatesOperands = false
+  /// How far an earlier process came, whose context was lost.
+  var start = CheckRun.Progress()
   /// The folder into which kernels are compiled instead of running checks.
   var compiles: String?
 
@@ -23,6 +25,12 @@ struct CheckOptions {
       switch argument {
       case "--list": options.lists = true
       case "--separate": options.separatesOperands = true
+      case "--after":
+        // What `CheckRun.Progress.description` gives; for the program's own use.
+        guard let progress = rest.popFirst().flatMap(CheckRun.Progress.init) else {
+          return .failure(Mistake(description: "--after needs numbers"))
+        }
+        options.start = progress
       case "--goldens", "--compile":
         guard let folder = rest.popFirst() else {
           return .failure(Mistake(description: "\(argument) needs a folder"))

@@ -4,8 +4,24 @@ import NeedletailKernels
 
 /// Runs checks one after another and prints a line for each.
 enum CheckRun {
-  /// Whether no check failed; a machine without a GPU skips all of them.
-  static func run(_ checks: [GPUCheck], separatesOperands: Bool) -> Bool {
+  /// How many checks there were so far, and how they ended.
+  struct Progress: CustomStringConvertible {
+    var done = 0, passed = 0, failed = 0, skipped = 0
+
+    init() {}
+
+    init?(_ text: String) {
+      let numbers = text.split(separator: ",").compactMap { Int($0) }
+      guard numbers.count == 4 else { return nil }
+      (done, passed, failed, skipped) = (numbers[0], numbers[1], numbers[2], numbers[3])
+    }
+
+    var description: String { "\(done),\(passed),\(failed),\(skipped)" }
+  }
+
+  /// Whether no check failed; a machine without a GPU skips all of them. A check that loses the GPU's context ends the
+  /// process; another one takes its place and goes on behind it.
+  static func run(_ checks: [GPUCheck], from start: Progress, separatesOperands: Bool) -> Bool {
     if let reason = reasonForNoGPU() {
       say("no GPU, so nothing is checked: \(reason)")
       say("0 passed, 0 failed, \(checks.count) skipped")
@@ -19,25 +35,42 @@ enum CheckRun {
       say("0 passed, 1 failed, \(checks.count) skipped")
       return false
     }
-    say("\(gpu.context.device.summary), CUDA \(gpu.context.driver.version)")
-    var (passed, failed, skipped) = (0, 0, 0)
-    for check in checks {
-      let start = seconds()
+    var progress = start
+    if start.done == 0 { say("\(gpu.context.device.summary), CUDA \(gpu.context.driver.version)") }
+    for (index, check) in checks.enumerated().dropFirst(start.done) {
+      let begin = seconds()
       var (verdict, detail) = ("ok  ", "")
       do {
         detail = try check.body(gpu)
-        passed += 1
+        progress.passed += 1
       } catch let reason as CheckSkipped {
         (verdict, detail) = ("skip", reason.description)
-        skipped += 1
+        progress.skipped += 1
       } catch {
         (verdict, detail) = ("FAIL", "\(error)")
-        failed += 1
+        progress.failed += 1
       }
-      say("\(verdict) \(check.name): \(detail) (\(time(seconds() - start)))")
+      progress.done += 1
+      say("\(verdict) \(check.name): \(detail) (\(time(seconds() - begin)))")
+      if index < checks.count - 1, gpu.isLost { restart(progress) }
     }
-    say("\(passed) passed, \(failed) failed" + (skipped == 0 ? "" : ", \(skipped) skipped"))
-    return failed == 0
+    say(
+      "\(progress.passed) passed, \(progress.failed) failed"
+        + (progress.skipped == 0 ? "" : ", \(progress.skipped) skipped"))
+    return progress.failed == 0
+  }
+
+  /// Starts this program anew, behind the checks that are done.
+  private static func restart(_ progress: Progress) {
+    var arguments: [String] = []
+    var rest = CommandLine.arguments[...]
+    while let argument = rest.popFirst() {
+      if argument == "--after" { _ = rest.popFirst() } else { arguments.append(argument) }
+    }
+    arguments += ["--after", "\(progress)"]
+    var pointers = arguments.map { strdup($0) } + [nil]
+    execv("/proc/self/exe", &pointers)
+    say("the program cannot be started anew: \(String(cString: strerror(errno)))")
   }
 
   /// Compiles the kernels of checks for an H200 into a folder. Whether all of them could be.

@@ -30,6 +30,16 @@ final class GPU {
   /// Whether launches may start early.
   var isHopper: Bool { context.device.computeCapability >= 90 }
 
+  /// Whether no call works on the GPU any more.
+  var isLost: Bool {
+    do {
+      try stream.synchronize()
+      return false
+    } catch {
+      return error.isContextLost
+    }
+  }
+
   /// Memory for the operands of kernels.
   func memory() throws -> KernelMemory {
     if let madeMemory { return madeMemory }

@@ -24,6 +24,8 @@ public struct ProductCase: KernelCase {
   public var gathersRows = false
   /// Elements between the rows of x and of out.
   public var gap = 0
+  /// Whether the rows of x follow each other, whatever the gap.
+  public var hasDenseRows = false
   /// Of the operands.
   public var seed: UInt64 = 1
 
@@ -109,7 +111,7 @@ public struct ProductCase: KernelCase {
   public var width: Int { gate == nil ? n : n / 2 }
   /// Rows that x has.
   public var xCount: Int { gathersRows ? 2 * rows + 1 : rows }
-  private var xRows: Rows { Rows(xCount, k, gap: gap) }
+  private var xRows: Rows { Rows(xCount, k, gap: hasDenseRows ? 0 : gap) }
   private var outRows: Rows { Rows(rows, width, gap: gap) }
 
   /// What it reads and writes.

@@ -13,6 +13,8 @@ public struct SampleCase: KernelCase {
   public var grain: Float
   /// Standard deviation of the logits.
   public var deviation: Float
+  /// Whether rows want nothing but their token.
+  public var isBare = false
   /// Of the operands.
   public var seed: UInt64
 
@@ -55,7 +57,7 @@ public struct SampleCase: KernelCase {
   }
 
   /// Rows that use every option, alone and together.
-  static func options(vocabulary: Int, count: Int, seed: UInt64) -> [Reference.Sampling] {
+  public static func options(vocabulary: Int, count: Int, seed: UInt64) -> [Reference.Sampling] {
     var numbers = SeededNumbers(seed: seed)
     return (0..<count).map { index in
       var row = Reference.Sampling()
@@ -106,8 +108,8 @@ public struct SampleCase: KernelCase {
       parameters.repetition_penalty = row.repetitionPenalty
       parameters.presence_penalty = row.presencePenalty
       parameters.frequency_penalty = row.frequencyPenalty
-      parameters.top_logprobs = Int32(top)
-      parameters.wants_logprob = 1
+      parameters.top_logprobs = isBare ? 0 : Int32(top)
+      parameters.wants_logprob = isBare ? 0 : 1
       parameters.history_start = Int64(history.count)
       parameters.history_count = Int32(row.history.count)
       history += row.history.sorted { $0.key < $1.key }.map { nt_token_count(token: Int32($0), generated: Int32($1)) }
@@ -167,6 +169,7 @@ public struct SampleCase: KernelCase {
       topTokens += order.map(Float.init) + Array(repeating: -1, count: rest)
       topLogprobs += order.map { Float(all[$0]) } + Array(repeating: -.infinity, count: rest)
     }
+    guard !isBare else { return ["tokens": tokens] }
     return ["tokens": tokens, "logprobs": logprobs, "top_tokens": topTokens, "top_logprobs": topLogprobs]
   }
 
@@ -177,6 +180,7 @@ public struct SampleCase: KernelCase {
 
   /// For messages.
   public var description: String {
-    "sampling of \(rows.count) rows of \(vocabulary), \(top) listed, grain \(grain), deviation \(deviation), seed \(seed)"
+    "sampling of \(rows.count) rows of \(vocabulary), \(top) listed, grain \(grain), deviation \(deviation)"
+      + "\(isBare ? ", tokens only" : ""), seed \(seed)"
   }
 }

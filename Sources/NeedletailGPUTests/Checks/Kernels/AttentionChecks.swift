@@ -6,7 +6,7 @@ extension GPUCheck {
   /// Steps of the checks: every problem fits, so that few functions serve all of them.
   static let limits = PlanLimits(tokens: 4096, sequences: 160, scoredRows: 160, sequenceLength: 8192, blockSize: 64)
 
-  static let attention = [
+  static let attention: [GPUCheck] = [
     GPUCheck.kernel("kernel/decode_attention") {
       DecodeAttentionCase.cases(random: 24)
     } plan: {

@@ -1,4 +1,4 @@
 extension GPUCheck {
   /// The kernels, family by family.
-  static let kernels = rope + matmul + attention
+  static let kernels: [GPUCheck] = [rows, rope, fewRows, matmul, attention, sampling].flatMap { $0 }
 }

@@ -3,11 +3,12 @@ import NeedletailKernels
 import NeedletailTesting
 
 extension GPUCheck {
-  static let matmul = [
+  /// Products of few rows.
+  static let fewRows: [GPUCheck] = [
     GPUCheck.kernel("kernel/product") {
       ProductCase.cases(random: 32)
     } plan: {
-      product($0, $1)
+      plan($0, $1)
     },
     GPUCheck.repeats("repeat/product") {
       var normed = ProductCase(rows: 1, n: 6144, k: 4096)
@@ -15,12 +16,12 @@ extension GPUCheck {
       normed.norm = Norm(.rms, eps: 1e-5)
       return [normed, ProductCase(rows: 33, n: 1024, k: 2048), ProductCase(rows: 7, n: 512, k: 1024)]
     } plan: {
-      product($0, $1)
+      plan($0, $1)
     },
     sameRows,
   ]
 
-  static func product(_ product: ProductCase, _ traits: GPUTraits, maximumRows: Int? = nil) -> KernelPlan? {
+  private static func plan(_ product: ProductCase, _ traits: GPUTraits, maximumRows: Int? = nil) -> KernelPlan? {
     var problem = ProductProblem(
       rows: .tokens, maximumRows: maximumRows ?? [8, 16, 32, 64].first { $0 >= product.rows } ?? product.rows,
       n: product.n, k: product.k, x: product.x, weight: product.weight, out: product.out)
@@ -36,27 +37,13 @@ extension GPUCheck {
 
   /// A row's bits are the same in every number of rows and every configuration.
   private static let sameRows = GPUCheck("same bits/product") { gpu in
-    let memory = try gpu.memory()
     var compared = 0
     for (n, k) in [(256, 512), (192, 4096), (1024, 136)] {
       for dtype in [DType.bfloat16, .float16] {
         let most = ProductCase(rows: 64, n: n, k: k, dtype)
         func rows(_ count: Int, room: Int) throws -> [UInt8] {
-          var problem = most
-          problem.rows = count
-          guard let plan = product(problem, gpu.traits, maximumRows: room) else {
-            throw CheckFailure(description: "no kernel for \(problem) of up to \(room) rows")
-          }
-          var operands = problem.operands()
-          // The first rows of the largest problem, times the same weight.
-          let all = most.operands()
-          for name in ["x", "w"] {
-            guard let source = all.list.first(where: { $0.name == name }) else { continue }
-            operands.update(name) { $0.bytes = Array(source.bytes.prefix($0.bytes.count)) }
-          }
-          try memory.place(operands, scratch: plan.scratch)
-          try gpu.run(problem, plan, memory)
-          return try memory.outputs()["out"] ?? []
+          let problem = most.with(rows: count)
+          return try firstRows(gpu, of: most, problem, plan(problem, gpu.traits, maximumRows: room))
         }
         let expected = try rows(64, room: 64)
         for (count, room) in [(1, 8), (1, 64), (3, 8), (8, 8), (9, 16), (16, 16), (17, 32), (31, 64), (33, 64)] {
@@ -69,5 +56,32 @@ extension GPUCheck {
       }
     }
     return "\(compared) rows have the bits that they have among 64"
+  }
+
+  /// What comes of a problem that has the first rows of a larger one and its weight; nil: the GPU has no kernel for it.
+  static func firstRows<Case: KernelCase>(
+    _ gpu: GPU, of most: ProductCase, _ problem: Case, _ plan: KernelPlan?
+  ) throws -> [UInt8] {
+    guard let plan else { throw CheckFailure(description: "no kernel for \(problem)") }
+    var operands = problem.operands()
+    let all = most.operands()
+    for name in ["x", "w"] {
+      guard let source = all.list.first(where: { $0.name == name }) else { continue }
+      operands.update(name) { $0.bytes = Array(source.bytes.prefix($0.bytes.count)) }
+    }
+    gpu.loader.prepare(plan.launches)
+    let memory = try gpu.memory()
+    try memory.place(operands, scratch: plan.scratch)
+    try gpu.run(problem, plan, memory)
+    return try memory.outputs()["out"] ?? []
+  }
+}
+
+extension ProductCase {
+  /// The same with another number of rows.
+  func with(rows: Int) -> ProductCase {
+    var other = self
+    other.rows = rows
+    return other
   }
 }

@@ -3,7 +3,7 @@ import NeedletailKernels
 import NeedletailTesting
 
 extension GPUCheck {
-  static let rope = [
+  static let rope: [GPUCheck] = [
     GPUCheck.kernel("kernel/rope_table") {
       RopeTableCase.cases(random: 20)
     } plan: { problem, _ in
@@ -20,6 +20,9 @@ extension GPUCheck {
       }
     } plan: { problem, _ in
       let shape = problem.shape
+      // Rows of heads start where vectors of as many elements as divide the heads' sizes may start.
+      let vector = min(8, shape.headDim & -shape.headDim)
+      guard !problem.isMerged || shape.kvHeads * shape.valueDim % vector == 0 else { return nil }
       let launch = GPURope.cacheWrite(
         heads: problem.hasQueries ? shape.heads : 0, kvHeads: problem.hasKeys ? shape.kvHeads : 0,
         headDim: shape.headDim, valueDim: shape.valueDim, rotaryDim: problem.rotaryDim,

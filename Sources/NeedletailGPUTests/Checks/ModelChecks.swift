@@ -1,1 +1,0 @@
-extension GPUCheck { static func models(_ folder: String) -> [GPUCheck] { [] } }
