@@ -1,0 +1,86 @@
+import NeedletailGraph
+import Testing
+
+@testable import NeedletailKernels
+
+struct GPUProductTests {
+  let weight = BufferReference(.weight(0))
+  let x = BufferReference(.activations)
+
+  func problem(_ n: Int, _ k: Int, rows: Int, norm: Norm.Kind? = nil, gate: Activation? = nil) -> ProductProblem {
+    var problem = ProductProblem(
+      rows: .tokens, maximumRows: rows, n: n, k: k, x: norm == nil ? .bfloat16 : .float32, weight: .bfloat16,
+      out: .bfloat16)
+    problem.norm = norm
+    problem.gate = gate
+    return problem
+  }
+
+  func define(_ name: String, _ launch: GPULaunch?) -> Int? {
+    launch?.function.defines.first { $0.name == name }?.value
+  }
+
+  @Test(arguments: [1, 8, 16, 64], [(6144, 4096), (4096, 14336), (28672, 4096), (2048, 8192), (17, 40), (1, 7)])
+  func everyRowCountHasALaunchThatFits(rows: Int, shape: (n: Int, k: Int)) throws {
+    let launch = try #require(problem(shape.n, shape.k, rows: rows).skinnyLaunch(on: .h200, weight: weight, x: x))
+    #expect(launch.sharedBytes <= GPUTraits.h200.sharedBytesPerBlock)
+    #expect(launch.grid[0].constant <= 132)
+    #expect(launch.threads == 512)
+    #expect(try #require(define("NT_ROWS", launch)) >= rows)
+    #expect(try #require(define("NT_STAGES", launch)) >= 2)
+    // What is in flight hides the memory's latency: 40 KB a multiprocessor.
+    let stage = 16 * 1024 * (define("NT_TILES", launch) ?? 0)
+    #expect(((define("NT_STAGES", launch) ?? 0) - 1) * stage >= 40 << 10)
+  }
+
+  @Test func oneRowStaysInSharedMemoryBesideADeepRing() {
+    let launch = problem(4096, 14336, rows: 1).skinnyLaunch(on: .h200, weight: weight, x: x)
+    #expect(define("NT_X_WAY", launch) == GPUProduct.Activations.kept.rawValue)
+    #expect(define("NT_STAGES", launch) == 10)
+    #expect(define("NT_X_ROWS", launch) == 1)
+  }
+
+  @Test func eightLongRowsGoThroughTheRing() {
+    let launch = problem(4096, 14336, rows: 8).skinnyLaunch(on: .h200, weight: weight, x: x)
+    #expect(define("NT_X_WAY", launch) == GPUProduct.Activations.streamed.rawValue)
+    #expect(launch?.grid[0].constant == 128)
+  }
+
+  @Test func normsNeedRoomForTheirRows() {
+    let normed = problem(6144, 4096, rows: 8, norm: .rms)
+    #expect(define("NT_NORM", normed.skinnyLaunch(on: .h200, weight: weight, x: x)) == 1)
+    #expect(problem(6144, 4096, rows: 9, norm: .rms).skinnyLaunch(on: .h200, weight: weight, x: x) == nil)
+    #expect(problem(6144, 16384, rows: 8, norm: .rms).skinnyLaunch(on: .h200, weight: weight, x: x) == nil)
+    #expect(problem(6144, 16384, rows: 1, norm: .rms).skinnyLaunch(on: .h200, weight: weight, x: x) != nil)
+  }
+
+  @Test func gatedTilesGiveEightColumns() {
+    let gated = problem(2 * 128, 256, rows: 1, norm: .layer, gate: .geluTanh)
+    let launch = gated.skinnyLaunch(on: .h200, weight: weight, x: x)
+    #expect(launch?.grid[0].constant == 16)
+    #expect(define("NT_NORM", launch) == 2)
+    #expect(define("NT_ACTIVATION", launch) == Int(Activation.geluTanh.rawValue))
+  }
+
+  @Test(arguments: [(4096, 0, 32), (4104, 0, 8), (4099, 0, 1), (4096, 8, 1)])
+  func alignmentOfRowsIsWhatTheirLengthAndPlaceGive(k: Int, offset: Int, columns: Int) {
+    let launch = problem(64, k, rows: 1).skinnyLaunch(on: .h200, weight: weight + offset, x: x)
+    #expect(define("NT_COLUMNS", launch) == columns)
+  }
+
+  @Test func nothingForOtherWeightsAndMoreRows() {
+    var wide = problem(64, 64, rows: 1)
+    wide.weight = .float32
+    #expect(wide.skinnyLaunch(on: .h200, weight: weight, x: x) == nil)
+    #expect(problem(64, 64, rows: 65).skinnyLaunch(on: .h200, weight: weight, x: x) == nil)
+  }
+
+  @Test func smallerGPUsGetShallowerRings() throws {
+    let gpu = GPUTraits(architecture: "sm_89", multiprocessors: 76, sharedBytesPerBlock: 101_376, l2Bytes: 64 << 20)
+    let launch = try #require(problem(4096, 4096, rows: 1).skinnyLaunch(on: gpu, weight: weight, x: x))
+    #expect(launch.sharedBytes <= gpu.sharedBytesPerBlock)
+    #expect(launch.grid[0].constant == 76)
+    #expect(define("NT_STAGES", launch) == 4)
+    #expect(define("NT_X_WAY", launch) == GPUProduct.Activations.kept.rawValue)
+  }
+}
