@@ -41,8 +41,10 @@ public struct Compiler {
     var plan = Plan(target: catalog.target, limits: options.limits)
     var rewritten: [Set<Fusion>: Graph] = [:]
     var seen: [String: Graph] = [:]
-    for bound in catalog.variantBounds(options.limits) {
+    let bounds = catalog.variantBounds(options.limits)
+    for bound in bounds {
       let fusions = catalog.fusions(upTo: bound, options.precision)
+      let last = bounds.last { catalog.fusions(upTo: $0, options.precision) == fusions } ?? bound
       let isFirst = rewritten.isEmpty
       let context = PassContext(precision: options.precision, fusions: fusions, storedType: options.storedType)
       let result =
@@ -50,7 +52,7 @@ public struct Compiler {
         ?? Pipeline.run(graph, context) { pass, graph in
           if isFirst { seen[pass] = graph }
           guard isFirst || seen[pass] != graph else { return }
-          try inspect(isFirst ? pass : "\(pass) up to \(bound)", graph)
+          try inspect(isFirst ? pass : "\(pass) up to \(last)", graph)
         }
       rewritten[fusions] = result
       var lowering = Lowering(result, into: plan, catalog: catalog, maximumTokens: bound)
