@@ -1,4 +1,5 @@
 import NeedletailCPU
+import NeedletailCUDA
 import NeedletailKernels
 
 #if canImport(Glibc)
@@ -22,6 +23,13 @@ struct MachineDescription {
 
   /// One line for results: "AMD EPYC, 2 cores, 16.0 GiB".
   var summary: String { "\(processor), \(cores) core\(cores == 1 ? "" : "s"), \(Show.bytes(memoryBytes))" }
+
+  /// The same, with the device ahead where it is none of the machine's processors.
+  func summary(with device: any Device) -> String {
+    guard let gpu = device as? CUDADevice else { return summary }
+    let driver = (try? gpu.libraries.nvml.get())?.driverVersion
+    return "\(gpu.properties.summary)\(driver.map { ", driver \($0)" } ?? ""); \(summary)"
+  }
 
   static func current() -> MachineDescription {
     let system = "/sys/devices/system/cpu/cpu0/cache"

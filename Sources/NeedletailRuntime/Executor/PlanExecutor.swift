@@ -30,9 +30,16 @@ public final class PlanExecutor: StepExecutor, @unchecked Sendable {
 
   /// Starts a step; on the CPU it has finished when this returns.
   public func submit(_ batch: StepBatch, _ sampling: SamplingBatch?) throws -> any PendingStep {
+    PlanPendingStep(
+      try loaded.submit(Self.step(batch, sampling), times: observeLaunches), maximumTop: sampling?.maximumTop ?? 0,
+      vocabularySize: limits.vocabularySize)
+  }
+
+  /// A step as plans take it.
+  public static func step(_ batch: StepBatch, _ sampling: SamplingBatch?) -> PlanStep {
     var tokenIDs = batch.tokenIDs
     for carried in batch.carried { tokenIDs[Int(carried.token)] = -1 - carried.previousRow }
-    let step = PlanStep(
+    return PlanStep(
       counts: StepCounts(
         tokens: batch.tokenCount, sequences: batch.sequenceCount, scoredRows: batch.scoredRows.count,
         decodes: batch.decodeCount),
@@ -43,9 +50,6 @@ public final class PlanExecutor: StepExecutor, @unchecked Sendable {
         SampleRequest(
           rows: $0.rows, history: $0.history, biases: $0.biases, masks: $0.masks, maximumTop: $0.maximumTop)
       })
-    return PlanPendingStep(
-      try loaded.submit(step, times: observeLaunches), maximumTop: sampling?.maximumTop ?? 0,
-      vocabularySize: limits.vocabularySize)
   }
 }
 

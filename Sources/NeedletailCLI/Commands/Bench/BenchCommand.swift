@@ -4,8 +4,8 @@ import Needletail
 /// `needletail bench`: how fast a model runs.
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Measure latency or throughput.",
-    subcommands: [BenchLatencyCommand.self, BenchThroughputCommand.self])
+    commandName: "bench", abstract: "Measure latency, throughput, or the kernels of a step.",
+    subcommands: [BenchLatencyCommand.self, BenchThroughputCommand.self, BenchKernelCommand.self])
 }
 
 /// What both measurements have in common.

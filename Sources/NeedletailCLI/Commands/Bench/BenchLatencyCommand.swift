@@ -42,11 +42,11 @@ struct BenchLatencyCommand: AsyncParsableCommand {
         request.outputTokens = min(request.outputTokens, 4)
         return request
       }
-      _ = try await BenchRun.run(warmUp, concurrency: size, on: llm.engine)
+      _ = try await BenchRun.run(warmUp, concurrency: size, on: llm)
       var runs: [BenchRun] = []
       for index in 0..<`repeat` {
         let bar = ProgressBar("batch \(size), run \(index + 1) of \(`repeat`)")
-        runs.append(try await BenchRun.run(workload, concurrency: size, on: llm.engine, progress: bar))
+        runs.append(try await BenchRun.run(workload, concurrency: size, on: llm, progress: bar))
         bar.finish()
       }
       results.append(BenchResult(runs, concurrency: size, setting: setting))

@@ -2,18 +2,12 @@ import Needletail
 
 /// Drawings of measurements: SVG that reads well on light and dark pages.
 enum BenchPlot {
-  private static let style = """
-    <style>text{font:12px system-ui,sans-serif;fill:#555}.title{font-size:15px;font-weight:600;fill:#222}\
-    .axis{stroke:#bbb}.bar{fill:#4a7dbd}.wait{fill:#e2b04a}.floor{stroke:#c0504d;stroke-width:2}\
-    @media(prefers-color-scheme:dark){text{fill:#aaa}.title{fill:#eee}.axis{stroke:#555}}</style>
-    """
-
   /// For each batch size the tokens a second, with the floor's rate as a line across.
   static func latency(_ results: [BenchResult]) -> String {
     let floors = results.map { Double($0.concurrency) * 1e3 / $0.floor.milliseconds }
     let top = max(floors.max() ?? 1, results.map(\.decodeTokensPerSecond).filter(\.isFinite).max() ?? 1) * 1.1
     let width = 120 + 90 * results.count
-    var body = text(20, 24, "Decode tokens/s by batch size; the line is the floor", "title")
+    var body = SVG.text(20, 24, "Decode tokens/s by batch size; the line is the floor", "title")
     body += "<line class=\"axis\" x1=\"60\" y1=\"260\" x2=\"\(width - 20)\" y2=\"260\"/>"
     for (index, result) in results.enumerated() {
       let x = 80 + 90 * index
@@ -24,10 +18,10 @@ enum BenchPlot {
       body += "height=\"\(Show.fixed(height, 1))\"/>"
       body += "<line class=\"floor\" x1=\"\(x - 8)\" x2=\"\(x + 58)\" "
       body += "y1=\"\(Show.fixed(floor, 1))\" y2=\"\(Show.fixed(floor, 1))\"/>"
-      body += text(x + 25, 278, "batch \(result.concurrency)", "", "middle")
-      body += text(x + 25, 295, Show.short(rate), "", "middle")
+      body += SVG.text(x + 25, 278, "batch \(result.concurrency)", "", "middle")
+      body += SVG.text(x + 25, 295, Show.short(rate), "", "middle")
     }
-    return page(max(width, 460), 315, body)
+    return SVG.page(max(width, 460), 315, body)
   }
 
   /// Each request as a line from its submission over its first token to its end.
@@ -37,7 +31,7 @@ enum BenchPlot {
     let height = Int(Double(rows.count) * thickness) + 90
     let scale = 700 / max(run.wall, 1e-9)
     let title = "\(rows.count) requests, \(Show.short(result.outputTokensPerSecond)) tokens/s: waiting, then answering"
-    var body = text(20, 24, title, "title")
+    var body = SVG.text(20, 24, title, "title")
     for (index, row) in rows.enumerated() {
       let y = Show.fixed(44 + Double(index) * thickness, 1)
       let size = Show.fixed(thickness * 0.8, 1)
@@ -51,17 +45,7 @@ enum BenchPlot {
     }
     let base = height - 34
     body += "<line class=\"axis\" x1=\"40\" y1=\"\(base)\" x2=\"740\" y2=\"\(base)\"/>"
-    body += text(40, base + 18, "0 s") + text(740, base + 18, Show.time(seconds: run.wall), "", "end")
-    return page(780, height, body)
-  }
-
-  private static func text(_ x: Int, _ y: Int, _ text: String, _ name: String = "", _ anchor: String = "start")
-    -> String
-  {
-    "<text x=\"\(x)\" y=\"\(y)\" class=\"\(name)\" text-anchor=\"\(anchor)\">\(text)</text>"
-  }
-
-  private static func page(_ width: Int, _ height: Int, _ body: String) -> String {
-    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(width) \(height)\" width=\"\(width)\">\(style)\(body)</svg>\n"
+    body += SVG.text(40, base + 18, "0 s") + SVG.text(740, base + 18, Show.time(seconds: run.wall), "", "end")
+    return SVG.page(780, height, body)
   }
 }

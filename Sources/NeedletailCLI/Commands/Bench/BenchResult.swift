@@ -142,8 +142,8 @@ struct BenchSetting: Sendable {
     dtype = llm.dtype
     plan = llm.plan
     self.startupSeconds = startupSeconds
-    rates = try MachineRates.measure(threads: threads, dtype: llm.dtype)
-    hardware = MachineDescription.current().summary
+    rates = try MachineRates.of(llm.device, threads: threads, dtype: llm.dtype)
+    hardware = MachineDescription.current().summary(with: llm.device)
   }
 }
 

@@ -1,4 +1,5 @@
 import Needletail
+import NeedletailKernels
 
 /// What one run of a workload measured.
 struct BenchRun: Sendable {
@@ -30,10 +31,11 @@ struct BenchRun: Sendable {
   /// Runs a workload with at most `concurrency` requests open at a time. Tokens are the likeliest ones, end tokens
   /// ordinary ones, so that every answer has its length.
   static func run(
-    _ workload: Workload, concurrency: Int, on engine: Engine, progress: ProgressBar? = nil
+    _ workload: Workload, concurrency: Int, on llm: LLM, progress: ProgressBar? = nil
   ) async throws -> BenchRun {
-    let energy = EnergyCounter()
-    let joulesBefore = energy?.joules
+    let engine = llm.engine
+    let energy = EnergyCounter(llm.device)
+    let joulesBefore = energy.joules
     let start = ContinuousClock.now
     var results: [Request] = []
     try await withThrowingTaskGroup(of: Request.self) { group in
@@ -58,7 +60,7 @@ struct BenchRun: Sendable {
     }
     let wall = (ContinuousClock.now - start).seconds
     var joules: Double?
-    if let joulesBefore, let after = energy?.joules, after > joulesBefore { joules = after - joulesBefore }
+    if let joulesBefore, let after = energy.joules, after > joulesBefore { joules = after - joulesBefore }
     return BenchRun(requests: results, wall: wall, joules: joules)
   }
 
@@ -74,14 +76,16 @@ struct BenchRun: Sendable {
   }
 }
 
-/// The processor's own count of the energy it takes (Intel and AMD, where the system lets this process read it).
+/// The device's own count of the energy it takes: a GPU's as the driver tells it, a processor's (Intel and AMD) where the
+/// system lets this process read it.
 struct EnergyCounter {
   private static let path = "/sys/class/powercap/intel-rapl:0/energy_uj"
+  private let device: (any MeasurableDevice)?
 
-  init?() { if Self.read() == nil { return nil } }
+  init(_ device: any Device) { self.device = device as? any MeasurableDevice }
 
-  /// Joules since some time in the past; starts again from 0 now and then.
-  var joules: Double? { Self.read().map { $0 * 1e-6 } }
+  /// Joules since some time in the past; a processor's starts again from 0 now and then. Nil where nothing is told.
+  var joules: Double? { device.map { $0.energyJoules() } ?? Self.read().map { $0 * 1e-6 } }
 
   private static func read() -> Double? {
     guard Files.isFile(path), let bytes = try? Files.bytes(path, limit: 1 << 20) else { return nil }

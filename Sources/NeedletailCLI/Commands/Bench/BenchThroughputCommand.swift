@@ -31,11 +31,11 @@ struct BenchThroughputCommand: AsyncParsableCommand {
     var warmUp = workload
     warmUp.requests = [workload.requests[0]]
     warmUp.requests[0].outputTokens = min(4, warmUp.requests[0].outputTokens)
-    _ = try await BenchRun.run(warmUp, concurrency: 1, on: llm.engine)
+    _ = try await BenchRun.run(warmUp, concurrency: 1, on: llm)
     var runs: [BenchRun] = []
     for index in 0..<`repeat` {
       let bar = ProgressBar("run \(index + 1) of \(`repeat`)")
-      runs.append(try await BenchRun.run(workload, concurrency: open, on: llm.engine, progress: bar))
+      runs.append(try await BenchRun.run(workload, concurrency: open, on: llm, progress: bar))
       bar.finish()
     }
     let result = BenchResult(runs, concurrency: open, setting: setting)

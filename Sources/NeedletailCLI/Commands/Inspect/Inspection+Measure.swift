@@ -17,8 +17,15 @@ extension Inspection {
         throw UsageError("the cache has \(compiled.blockCount) blocks, but measuring needs \(blocks)")
       }
       try fillCache(for: profile, executor)
+      if let loaded = executor.loaded as? any MeasurablePlan {
+        let batch = StepBatch(profile, block, firstBlock: 0)
+        phases[index].take(try loaded.measure(PlanExecutor.step(batch, nil), repeats: repeats * 4))
+        continue
+      }
       runs = []
+      let start = ContinuousClock.now
       for _ in 0..<repeats { _ = try executor.submit(StepBatch(profile, block, firstBlock: 0), nil).result() }
+      phases[index].wholeStep = (ContinuousClock.now - start).seconds / Double(repeats)
       for row in phases[index].rows.indices {
         let times = runs.map { $0[phases[index].rows[row].index] }.sorted()
         phases[index].rows[row].measured = Double(times[times.count / 2]) * 1e-9
@@ -43,6 +50,14 @@ extension Inspection {
   }
 }
 
+extension InspectionPhase {
+  /// Keeps what a device measured.
+  fileprivate mutating func take(_ measurement: StepMeasurement) {
+    for row in rows.indices { rows[row].measured = measurement.launches[rows[row].index] }
+    (wholeStep, watts) = (measurement.step, measurement.watts)
+  }
+}
+
 extension StepBatch {
   /// A step of a profile whose sequences own consecutive blocks from `firstBlock` on; the last row of each is scored.
   init(_ profile: StepProfile, _ blockSize: Int, firstBlock: Int) {
@@ -50,6 +65,7 @@ extension StepBatch {
     let blockCounts = profile.sequences.map { ($0.context + blockSize - 1) / blockSize }
     blockTableStride = blockCounts.max() ?? 0
     var block = firstBlock
+    decodeCount = profile.counts.decodes
     for (sequence, blocks) in zip(profile.sequences, blockCounts) {
       for position in sequence.context - sequence.queries..<sequence.context {
         tokenIDs.append(Int32(position % 97 + 3))

@@ -23,6 +23,10 @@ struct InspectionPhase {
   /// Which of the plan's variants runs it.
   let variant: Int
   var rows: [Row]
+  /// Seconds of the step as the engine runs it, where it was measured whole.
+  var wholeStep: Double?
+  /// Watts while it ran, where the device tells.
+  var watts: Double?
 
   init(name: String, title: String, profile: StepProfile, plan: Plan, rates: MachineRates) {
     self.name = name
