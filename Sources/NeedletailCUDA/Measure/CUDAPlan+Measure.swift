@@ -19,7 +19,8 @@ extension CUDAPlan: MeasurablePlan {
     _ = try submit(forward, times: { _, _ in }).result()
     let counts = step.counts
     let layout = StepLayout(counts, plan.limits)
-    let inputs = address(map.stepInputs)
+    // The step has been submitted: its inputs lie on the side that is not the next one's.
+    let places = places(1 - nextSlot)
     let index = plan.variant(tokens: counts.tokens)
     let variant = variants[index]
 
@@ -40,7 +41,7 @@ extension CUDAPlan: MeasurablePlan {
       for number in members { seconds[number] = each }
     }
     let whole = try recording.capture {
-      try variant.run(counts, layout: layout, inputsAt: inputs, in: recording)
+      try variant.run(counts, layout: layout, at: places, in: recording)
     }
     let (median, watts) = try time(whole, repeats: repeats, atLeast: 0.3)
     return StepMeasurement(variant: index, launches: seconds, step: median, watts: watts)

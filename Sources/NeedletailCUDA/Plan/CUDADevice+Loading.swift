@@ -66,7 +66,7 @@ extension CUDADevice {
     (_, times.modules) = try modules.value()
     let loaded = try CUDAPlan(
       loading, blockCount: blockCount, caches: caches, cacheMemory: try cacheMemory.value(),
-      products: try products?.value(), traits: traits, makesGraphsAhead: options.makesGraphsAhead)
+      products: try products?.value(), traits: traits, options: options)
     times.all = ContinuousClock.now - start
     times.origins = try modules.value().0.origins
     loaded.times = times

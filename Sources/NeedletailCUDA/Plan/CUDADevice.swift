@@ -16,6 +16,9 @@ public final class CUDADevice: Device {
     public var allowsLibraries = true
     /// Whether the graphs of all numbers of sequences are made when a plan is loaded instead of when they are first met.
     public var makesGraphsAhead = false
+    /// Whether each launch is waited for, so that a failure names the kernel that failed: slow, for finding mistakes.
+    /// The environment variable NEEDLETAIL_WAIT_FOR_LAUNCHES, set to 1, turns it on.
+    public var waitsForLaunches = SystemFiles.environment("NEEDLETAIL_WAIT_FOR_LAUNCHES") == "1"
 
     /// GPU 0, all that is fast.
     public init() {}

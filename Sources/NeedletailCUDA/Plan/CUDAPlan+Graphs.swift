@@ -5,6 +5,8 @@ import NeedletailKernels
 struct GraphKey: Hashable {
   /// Sequences, padding included.
   var bucket: Int
+  /// Which of the two sides its inputs and results lie on.
+  var side: Int
   /// How their tokens are drawn.
   var sampling: SamplingKind
 }
@@ -26,12 +28,13 @@ final class DecodeGraph {
 
 extension CUDAPlan {
   /// The graph for a step in which every sequence continues its answer and draws a token; nil where the step is another.
-  func graphKey(_ step: PlanStep) -> GraphKey? {
+  func graphKey(_ step: PlanStep, side: Int) -> GraphKey? {
     let counts = step.counts
-    guard let sampling = step.sampling, counts.decodes == counts.sequences, counts.tokens == counts.sequences,
+    guard usesGraphs, let sampling = step.sampling, counts.decodes == counts.sequences,
+      counts.tokens == counts.sequences,
       counts.scoredRows == counts.tokens, step.hostRows.isEmpty, let bucket = buckets.bucket(for: counts.sequences)
     else { return nil }
-    let key = GraphKey(bucket: bucket, sampling: SamplingKind(sampling))
+    let key = GraphKey(bucket: bucket, side: side, sampling: SamplingKind(sampling))
     return refusedGraphs.contains(key) ? nil : key
   }
 
@@ -43,11 +46,12 @@ extension CUDAPlan {
     let layout = StepLayout(counts, plan.limits)
     let drawn = SampleLayout(rows: size, maximumTop: key.sampling.maximumTop)
     let variant = variants[plan.variant(tokens: size)]
-    let inputs = address(map.stepInputs)
+    let places = places(key.side)
     do {
       let graph = try recording.capture {
-        try variant.run(counts, layout: layout, inputsAt: inputs, in: recording)
-        try sampler.run(key.sampling, drawn, parameters: inputs + UInt64(layout.sampling), in: recording)
+        try variant.run(counts, layout: layout, at: places, in: recording)
+        try sampler.run(
+          key.sampling, drawn, side: key.side, parameters: places.inputs + UInt64(layout.sampling), in: recording)
       }
       let executable = try CUDAGraphExec(graph)
       try executable.upload(recording)
@@ -64,7 +68,9 @@ extension CUDAPlan {
 
   /// Makes the graphs of all numbers of sequences, for requests that take the likeliest token.
   func makeGraphs() throws {
-    for bucket in buckets.sizes { makeGraph(GraphKey(bucket: bucket, sampling: .greedy)) }
+    for bucket in buckets.sizes {
+      for side in 0..<2 { makeGraph(GraphKey(bucket: bucket, side: side, sampling: .greedy)) }
+    }
     try recording.synchronize()
   }
 }

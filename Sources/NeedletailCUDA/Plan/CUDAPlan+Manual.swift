@@ -11,7 +11,8 @@ extension CUDAPlan {
     let (start, capacity): (UInt64, Int)
     if case .step(let input) = buffer {
       let offset = manualLayout.offset(of: input)
-      (start, capacity) = (address(map.stepInputs) + UInt64(offset), map.stepInputs.byteCount - offset)
+      let region = map.sides[0].inputs
+      (start, capacity) = (address(region) + UInt64(offset), region.byteCount - offset)
     } else if case .cache = buffer {
       throw CUDAError("the cache is written by kernels only")
     } else {
@@ -30,19 +31,19 @@ extension CUDAPlan {
   public func forward(_ counts: StepCounts, times: ((Int, [UInt64]) -> Void)?) throws {
     try check(counts)
     self.counts = counts
-    try run(counts, layout: manualLayout, times: times)
+    try run(counts, layout: manualLayout, side: 0, times: times)
     try stream.synchronize()
   }
 
   /// Runs a step's launches; waits for them where their times are wanted.
-  func run(_ counts: StepCounts, layout: StepLayout, times: ((Int, [UInt64]) -> Void)?) throws {
+  func run(_ counts: StepCounts, layout: StepLayout, side: Int, times: ((Int, [UInt64]) -> Void)?) throws {
     let index = plan.variant(tokens: counts.tokens)
-    let inputs = address(map.stepInputs)
+    let places = places(side)
     guard let times else {
-      return try variants[index].run(counts, layout: layout, inputsAt: inputs, in: stream)
+      return try variants[index].run(counts, layout: layout, at: places, in: stream)
     }
     let marks = try (0...variants[index].launchCount).map { _ in try TimeMark(context) }
-    try variants[index].run(counts, layout: layout, inputsAt: inputs, in: stream) { launch in
+    try variants[index].run(counts, layout: layout, at: places, in: stream) { launch in
       try self.stream.record(marks[launch].event)
     }
     try stream.synchronize()
@@ -57,17 +58,17 @@ extension CUDAPlan {
       throw CUDAError("\(request.rows.count) rows to sample, but \(counts.scoredRows) were scored")
     }
     let layout = SampleLayout(rows: request.rows.count, maximumTop: request.maximumTop)
-    let slot = slots[nextSlot]
+    let slot = slots[0]
     try slot.event.synchronize()
     let step = manualLayout
-    let target = address(map.stepInputs)
+    let target = address(map.sides[0].inputs)
     let bytes = sampler.fill(slot.inputs + step.sampling, request, padding: 0)
     try stream.copy(
       UnsafeRawBufferPointer(start: slot.inputs + step.sampling, count: bytes),
       toDevice: target + UInt64(step.sampling))
     if try sampler.copyTail(request, slot, in: stream) { graphs = [:] }
-    try sampler.run(SamplingKind(request), layout, parameters: target + UInt64(step.sampling), in: stream)
-    try stream.copy(fromDevice: address(map.sampled), to: slot.results(layout.byteCount))
+    try sampler.run(SamplingKind(request), layout, side: 0, parameters: target + UInt64(step.sampling), in: stream)
+    try stream.copy(fromDevice: address(map.sides[0].sampled), to: slot.results(layout.byteCount))
     try stream.synchronize()
     return slot.result(layout, rows: request.rows.count)
   }

@@ -11,8 +11,11 @@ extension CUDAPlan {
     nextSlot = 1 - nextSlot
     // The step that used it two steps ago has been waited for, unless nobody wanted its result.
     try slot.event.synchronize()
-    if let sampling = step.sampling, try sampler.copyTail(sampling, slot, in: stream) { graphs = [:] }
-    let key = times == nil ? graphKey(step) : nil
+    let side = slot.side
+    if let sampling = step.sampling, try sampler.copyTail(sampling, slot, in: incoming) {
+      graphs = graphs.filter { $0.key.side != side }
+    }
+    let key = times == nil ? graphKey(step, side: side) : nil
     let graph = key.flatMap { graphs[$0] }
     let padded = graph?.counts ?? step.counts
     let layout = graph?.layout ?? StepLayout(padded, plan.limits)
@@ -24,21 +27,28 @@ extension CUDAPlan {
       copied = max(copied, end)
       drawn = SampleLayout(rows: padded.scoredRows, maximumTop: sampling.maximumTop)
     }
-    try stream.copy(
-      UnsafeRawBufferPointer(start: slot.inputs, count: copied), toDevice: address(map.stepInputs))
+    try incoming.copy(
+      UnsafeRawBufferPointer(start: slot.inputs, count: copied), toDevice: address(map.sides[side].inputs))
+    try incoming.record(slot.arrived)
+    try stream.wait(for: slot.arrived)
     if let graph {
       try stream.launch(graph.executable)
     } else {
-      try run(step.counts, layout: layout, times: times)
-      if let sampling = step.sampling, let drawn { try sample(sampling, layout, drawn, in: stream) }
+      try run(step.counts, layout: layout, side: side, times: times)
+      if let sampling = step.sampling, let drawn {
+        let parameters = address(map.sides[side].inputs) + UInt64(layout.sampling)
+        try sampler.run(SamplingKind(sampling), drawn, side: side, parameters: parameters, in: stream)
+      }
     }
+    let logits = try copyLogits(step.hostRows, slot)
+    try stream.record(slot.computed)
+    try outgoing.wait(for: slot.computed)
     let wantsAll = step.sampling.map { $0.maximumTop > 0 || $0.rows.contains { $0.wants_logprob != 0 } } ?? false
     if let drawn {
       let bytes = wantsAll ? drawn.byteCount : step.scoredRows.count * 4
-      try stream.copy(fromDevice: address(map.sampled), to: slot.results(bytes))
+      try outgoing.copy(fromDevice: address(map.sides[side].sampled), to: slot.results(bytes))
     }
-    let logits = try copyLogits(step.hostRows, slot)
-    try stream.record(slot.event)
+    try outgoing.record(slot.event)
     let submitting = ContinuousClock.now - start
     figures.withLock {
       $0.submitting += submitting
@@ -49,14 +59,6 @@ extension CUDAPlan {
     return CUDAPendingStep(
       self, slot, layout: drawn, rows: step.scoredRows.count, all: wantsAll, hostRows: step.hostRows, logits: logits,
       vocabularySize: vocabularySize)
-  }
-
-  /// Puts the sampling kernels of a step into a stream.
-  func sample(
-    _ request: SampleRequest, _ layout: StepLayout, _ drawn: SampleLayout, in stream: borrowing Stream
-  ) throws {
-    let parameters = address(map.stepInputs) + UInt64(layout.sampling)
-    try sampler.run(SamplingKind(request), drawn, parameters: parameters, in: stream)
   }
 
   /// Copies the rows of logits that the host reads, before the next step overwrites them.
@@ -90,7 +92,8 @@ private final class CUDAPendingStep: PendingPlanStep {
   private let vocabularySize: Int
 
   init(
-    _ plan: CUDAPlan, _ slot: StepSlot, layout: SampleLayout?, rows: Int, all: Bool, hostRows: [Int32], logits: UnsafePointer<Float>?,
+    _ plan: CUDAPlan, _ slot: StepSlot, layout: SampleLayout?, rows: Int, all: Bool, hostRows: [Int32],
+    logits: UnsafePointer<Float>?,
     vocabularySize: Int
   ) {
     self.plan = plan

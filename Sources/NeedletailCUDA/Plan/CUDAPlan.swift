@@ -29,9 +29,14 @@ public final class CUDAPlan: LoadedPlan, @unchecked Sendable {
   var variants: [LoadedVariant] = []
   let sampler: CUDASampler
   let stream: Stream
+  /// Copies of inputs, ahead of their steps.
+  let incoming: Stream
+  /// Copies of what steps have drawn, beside the next step.
+  let outgoing: Stream
   /// Where graphs are recorded; nothing runs in it.
   let recording: Stream
   let buckets: DecodeBuckets
+  private(set) var usesGraphs = true
   var graphs: [GraphKey: DecodeGraph] = [:]
   /// Graphs that could not be made; their steps run launch by launch.
   var refusedGraphs: Set<GraphKey> = []
@@ -44,7 +49,7 @@ public final class CUDAPlan: LoadedPlan, @unchecked Sendable {
   init(
     _ loading: PlanLoading, blockCount: Int, caches: CacheMap, cacheMemory: SharedBuffer,
     products: (any ProductRunner)?,
-    traits: GPUTraits, makesGraphsAhead: Bool
+    traits: GPUTraits, options: CUDADevice.Options
   ) throws {
     let (plan, map, memory, context) = (loading.plan, loading.map, loading.memory, loading.context)
     let modules = try loading.modules.value().0
@@ -56,7 +61,9 @@ public final class CUDAPlan: LoadedPlan, @unchecked Sendable {
     vocabularySize = plan.outputs.first { $0.name == "logits" }?.type.width ?? 0
     let slotBytes = StepLayout(plan.limits.maximumCounts, plan.limits).byteCount
     let resultBytes = SampleLayout(rows: plan.limits.scoredRows, maximumTop: SampleLayout.topLimit).byteCount
-    slots = try (0..<2).map { _ in try StepSlot(context, inputBytes: slotBytes, resultBytes: resultBytes) }
+    slots = try (0..<2).map { try StepSlot(context, side: $0, inputBytes: slotBytes, resultBytes: resultBytes) }
+    incoming = try Stream(context, isHighPriority: true)
+    outgoing = try Stream(context, isHighPriority: true)
     sampler = CUDASampler(plan, traits, modules: modules, map: map, memory: memory, context: context)
     func address(_ reference: BufferReference) throws -> UInt64 {
       if case .cache(let layer) = reference.buffer {
@@ -67,8 +74,8 @@ public final class CUDAPlan: LoadedPlan, @unchecked Sendable {
     }
     variants = try plan.variants.map {
       try LoadedVariant(
-        $0, limits: plan.limits, blockCount: blockCount, modules: modules, products: products, driver: context.driver,
-        address: address)
+        $0, limits: plan.limits, blockCount: blockCount, modules: modules, products: products,
+        waitsForLaunches: options.waitsForLaunches, driver: context.driver, address: address)
     }
     try clear()
     for (index, values) in plan.constants.enumerated() where !values.isEmpty {
@@ -76,13 +83,14 @@ public final class CUDAPlan: LoadedPlan, @unchecked Sendable {
       try values.withUnsafeBytes { try stream.copy($0, toDevice: target) }
     }
     try stream.synchronize()
-    if makesGraphsAhead { try makeGraphs() }
+    usesGraphs = !options.waitsForLaunches
+    if usesGraphs, options.makesGraphsAhead { try makeGraphs() }
   }
 
   /// Zeroes what must be zero before the first step: counters, and all that a step may read before it is written.
   private func clear() throws {
-    for region in [map.regions[.counters], map.stepInputs, map.sampled, map.samplingScratch] {
-      guard let region else { continue }
+    let regions = [try region(of: .counters), map.samplingScratch] + map.sides.flatMap { [$0.inputs, $0.sampled] }
+    for region in regions {
       try stream.fill(memory.address + UInt64(region.offset), byteCount: max(region.byteCount, 1), with: 0)
     }
   }
@@ -90,6 +98,12 @@ public final class CUDAPlan: LoadedPlan, @unchecked Sendable {
   deinit {
     // Steps may still run that use the memory.
     try? stream.synchronize()
+    try? outgoing.synchronize()
+  }
+
+  /// Where a step of a side finds what steps have for themselves.
+  func places(_ side: Int) -> StepPlaces {
+    StepPlaces(inputs: address(map.sides[side].inputs), tokensBefore: address(map.sides[1 - side].sampled))
   }
 
   func address(_ region: DeviceMemoryMap.Region) -> UInt64 { memory.address + UInt64(region.offset) }

@@ -8,11 +8,16 @@ final class CUDASampler {
   private let traits: GPUTraits
   private let vocabulary: Int
   private let modules: LoadedModules
-  private let logits, sampled, scratch, counters: UInt64
-  /// Penalties, biases and masks on the GPU.
-  private var tail: UInt64
-  private var tailBytes: Int
-  private var largerTail: SharedBuffer?
+  private let logits, scratch, counters: UInt64
+  private let sampled: [UInt64]
+  /// Penalties, biases and masks of the two sides.
+  private var tails: [Tail]
+
+  private struct Tail {
+    var address: UInt64
+    var byteCount: Int
+    var larger: SharedBuffer?
+  }
 
   init(
     _ plan: Plan, _ traits: GPUTraits, modules: LoadedModules, map: DeviceMemoryMap, memory: SharedBuffer,
@@ -24,11 +29,10 @@ final class CUDASampler {
     vocabulary = Self.vocabulary(plan)
     func address(_ region: DeviceMemoryMap.Region?) -> UInt64 { memory.address + UInt64(region?.offset ?? 0) }
     logits = address(map.regions[.output("logits")])
-    sampled = address(map.sampled)
+    sampled = map.sides.map { address($0.sampled) }
     scratch = address(map.samplingScratch)
     counters = address(map.regions[.counters])
-    tail = address(map.samplingTail)
-    tailBytes = map.samplingTail.byteCount
+    tails = map.sides.map { Tail(address: address($0.tail), byteCount: $0.tail.byteCount) }
   }
 
   /// Writes the rows of parameters of a step and of its padding; returns their bytes. Histories, biases and masks follow
@@ -52,12 +56,11 @@ final class CUDASampler {
   func copyTail(_ request: SampleRequest, _ slot: StepSlot, in stream: borrowing Stream) throws -> Bool {
     let bytes = request.history.count * 8 + request.biases.count * 8 + request.masks.count * 4
     guard bytes > 0 else { return false }
-    let moves = bytes > tailBytes
+    let moves = bytes > tails[slot.side].byteCount
     if moves {
-      // Steps in flight may still read the old one.
-      try stream.synchronize()
+      // No step in flight reads it: the one that did has been waited for.
       let larger = try SharedBuffer(context, byteCount: 2 * bytes)
-      (tail, tailBytes, largerTail) = (larger.address, larger.byteCount, larger)
+      tails[slot.side] = Tail(address: larger.address, byteCount: larger.byteCount, larger: larger)
     }
     let host = try slot.tail(bytes)
     var end = host
@@ -71,12 +74,15 @@ final class CUDASampler {
     append(request.history)
     append(request.biases)
     append(request.masks)
-    try stream.copy(UnsafeRawBufferPointer(start: host, count: bytes), toDevice: tail)
+    try stream.copy(UnsafeRawBufferPointer(start: host, count: bytes), toDevice: tails[slot.side].address)
     return moves
   }
 
   /// Puts the kernels into a stream that draw a token for each row.
-  func run(_ kind: SamplingKind, _ layout: SampleLayout, parameters: UInt64, in stream: borrowing Stream) throws {
+  func run(
+    _ kind: SamplingKind, _ layout: SampleLayout, side: Int, parameters: UInt64, in stream: borrowing Stream
+  ) throws {
+    let (sampled, tail) = (sampled[side], tails[side].address)
     var arguments = nt_sample_cuda_arguments()
     arguments.sample.logits = UnsafePointer(bitPattern: UInt(logits))
     arguments.sample.parameters = UnsafePointer(bitPattern: UInt(parameters))

@@ -20,14 +20,21 @@ struct DeviceMemoryMap: Sendable {
 
   /// Bytes of all regions.
   private(set) var byteCount = 0
-  /// Regions of buffers that launches refer to; step inputs are in `stepInputs`.
+  /// What a step has for itself. There are two, used in turn, so that a step's inputs are copied while the one before
+  /// runs, and what that one drew while it runs itself.
+  struct Side: Hashable, Sendable {
+    /// Inputs, as `StepLayout` divides them.
+    var inputs: Region
+    /// Penalties, biases and masks.
+    var tail: Region
+    /// What is drawn, as `SampleLayout` divides it; the tokens, which the next step takes, come first.
+    var sampled: Region
+  }
+
+  /// Regions of buffers that launches refer to, those of steps in flight excepted.
   private(set) var regions: [Buffer: Region] = [:]
-  /// Inputs of a step, as `StepLayout` divides it.
-  private(set) var stepInputs = Region(offset: 0, byteCount: 0)
-  /// Penalties, biases and masks of a step.
-  private(set) var samplingTail = Region(offset: 0, byteCount: 0)
-  /// What a step draws, as `SampleLayout` divides it; the chosen tokens come first.
-  private(set) var sampled = Region(offset: 0, byteCount: 0)
+  /// What steps in flight have.
+  private(set) var sides: [Side] = []
   /// What the sampling kernels keep between each other.
   private(set) var samplingScratch = Region(offset: 0, byteCount: 0)
 
@@ -40,10 +47,12 @@ struct DeviceMemoryMap: Sendable {
     for input in plan.inputs { regions[.input(input.name)] = add(input.type.bytes(in: limits.maximumCounts)) }
     for output in plan.outputs { regions[.output(output.name)] = add(output.type.bytes(in: limits.maximumCounts)) }
     regions[.counters] = add(Self.counterBytes)
-    stepInputs = add(StepLayout(limits.maximumCounts, limits).byteCount)
-    samplingTail = add(Self.samplingTailBytes)
-    sampled = add(SampleLayout(rows: limits.scoredRows, maximumTop: SampleLayout.topLimit).byteCount)
-    regions[.chosenTokens] = Region(offset: sampled.offset, byteCount: limits.scoredRows * 4)
+    for _ in 0..<2 {
+      sides.append(
+        Side(
+          inputs: add(StepLayout(limits.maximumCounts, limits).byteCount), tail: add(Self.samplingTailBytes),
+          sampled: add(SampleLayout(rows: limits.scoredRows, maximumTop: SampleLayout.topLimit).byteCount)))
+    }
     samplingScratch = add(samplingScratchBytes)
   }
 

@@ -22,7 +22,8 @@ final class LoadedVariant {
   }
   private struct InputField {
     var field: UnsafeMutablePointer<UInt64>
-    var input: StepInput
+    /// Nil: the tokens of the step before.
+    var input: StepInput?
     var offset: Int
   }
 
@@ -33,15 +34,18 @@ final class LoadedVariant {
   private var counts: [CountField] = []
   private var inputs: [InputField] = []
   private let products: (any ProductRunner)?
+  /// Whether each launch is waited for, so that a failure names the one that failed.
+  private let waitsForLaunches: Bool
   /// Launches.
   var launchCount: Int { entries.count }
 
   /// Fills in the launches of a variant.
   init(
     _ variant: PlanVariant, limits: PlanLimits, blockCount: Int, modules: LoadedModules, products: (any ProductRunner)?,
-    driver: CUDADriver, address: (BufferReference) throws -> UInt64
+    waitsForLaunches: Bool, driver: CUDADriver, address: (BufferReference) throws -> UInt64
   ) throws {
     self.products = products
+    self.waitsForLaunches = waitsForLaunches
     let stride = { (bytes: Int) in (bytes + 127) / 128 * 128 }
     let bytes = variant.launches.reduce(0) {
       $0 + stride($1.arguments.bytes.count) + ($1.gpu?.tensorMaps.count ?? 0) * 128
@@ -61,12 +65,12 @@ final class LoadedVariant {
         let field = arguments + patch.offset
         switch patch.value {
         case .address(let reference):
-          if case .step(let input) = reference.buffer {
-            inputs.append(
-              InputField(
-                field: field.assumingMemoryBound(to: UInt64.self), input: input, offset: reference.offset))
-          } else {
-            field.storeBytes(of: try address(reference), as: UInt64.self)
+          let pointer = field.assumingMemoryBound(to: UInt64.self)
+          switch reference.buffer {
+          case .step(let input):
+            inputs.append(InputField(field: pointer, input: input, offset: reference.offset))
+          case .chosenTokens: inputs.append(InputField(field: pointer, input: nil, offset: reference.offset))
+          default: pointer.pointee = try address(reference)
           }
         case .count(let dim): counts.append(CountField(field: field.assumingMemoryBound(to: Int64.self), dim: dim))
         }
@@ -105,21 +109,28 @@ final class LoadedVariant {
       shape: LaunchShape(
         grid: Extents(1), block: Extents(gpu?.threads ?? 1), sharedBytes: gpu?.sharedBytes ?? 0,
         cluster: gpu.flatMap { $0.cluster > 1 ? Extents($0.cluster) : nil }, startsEarly: gpu?.startsEarly ?? false),
-      gpu: gpu, parameters: parameters, library: launch.library, arguments: arguments, name: launch.kernel)
+      gpu: gpu, parameters: parameters, library: launch.library, arguments: arguments,
+      name: "\(launch.kernel) of \(launch.scope), \(launch.problem)")
   }
 
   /// Puts the launches of a step into a stream. `mark` is called before the first and after each of them.
   func run(
-    _ step: StepCounts, layout: StepLayout, inputsAt base: UInt64, in stream: borrowing Stream,
+    _ step: StepCounts, layout: StepLayout, at places: StepPlaces, in stream: borrowing Stream,
     mark: ((Int) throws -> Void)? = nil
   ) throws {
     for count in counts { count.field.pointee = Int64(count.dim.value(in: step)) }
     for input in inputs {
-      input.field.pointee = base + UInt64(layout.offset(of: input.input) + input.offset)
+      let start = input.input.map { places.inputs + UInt64(layout.offset(of: $0)) } ?? places.tokensBefore
+      input.field.pointee = start + UInt64(input.offset)
     }
     try mark?(0)
     for index in entries.indices {
       try launch(index, step, in: stream)
+      if waitsForLaunches {
+        do throws(CUDAError) { try stream.synchronize() } catch {
+          throw CUDAError("\(entries[index].name), launch \(index) of a step of \(step): \(error)")
+        }
+      }
       try mark?(index + 1)
     }
   }
@@ -141,6 +152,14 @@ final class LoadedVariant {
     shape.grid = Extents(grid.0, grid.1, grid.2)
     try stream.launch(function, shape, parameters: entry.parameters)
   }
+}
+
+/// Where a step finds what steps have for themselves.
+struct StepPlaces {
+  /// Its inputs.
+  var inputs: UInt64
+  /// The tokens that the step before has drawn.
+  var tokensBefore: UInt64
 }
 
 /// Computes products by a library.

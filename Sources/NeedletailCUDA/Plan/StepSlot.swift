@@ -3,18 +3,27 @@ import NeedletailKernels
 /// What a step in flight has of the host's memory: its inputs until they are copied, what it draws, and the logits that
 /// the host reads. There are two, used in turn.
 final class StepSlot {
+  /// Which of the two it is.
+  let side: Int
   private let context: Context
   private let inputMemory: PinnedBuffer
   private let resultMemory: PinnedBuffer
-  /// Recorded behind the step.
+  /// Recorded when the inputs are on the GPU.
+  let arrived: Event
+  /// Recorded when the step's kernels have run.
+  let computed: Event
+  /// Recorded when what was drawn is on the host.
   let event: Event
   private var logitMemory: PinnedMemory?
   private var tailMemory: PinnedMemory?
 
-  init(_ context: Context, inputBytes: Int, resultBytes: Int) throws(CUDAError) {
+  init(_ context: Context, side: Int, inputBytes: Int, resultBytes: Int) throws(CUDAError) {
     self.context = context
+    self.side = side
     inputMemory = try PinnedBuffer(context, byteCount: inputBytes)
     resultMemory = try PinnedBuffer(context, byteCount: resultBytes)
+    arrived = try Event(context)
+    computed = try Event(context)
     event = try Event(context)
   }
 
