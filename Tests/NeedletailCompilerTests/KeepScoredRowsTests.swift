@@ -162,4 +162,30 @@ struct KeepScoredRowsTests {
       output logits = %1
       """)
   }
+
+  @Test func productsThatChooseTheirRowsAreGivenAllOthers() throws {
+    try expect(
+      .keepScoredRows, context: .fused,
+      of: """
+        %0 = input() {name=x} : real[tokens, 8]
+        %1 = weight() {parts="w[8, 8]"} : real[8, 8]
+        %2 = linear(%0, %1) : real[tokens, 8]
+        %3 = rms_norm(%2) {eps=1e-05} : real[tokens, 8]
+        %4 = weight() {parts="head[32, 8]"} : real[32, 8]
+        %5 = linear(%3, %4) : real[tokens, 32]
+        %6 = softcap(%5) {cap=30.0} : real[tokens, 32]
+        output logits = %6
+        """,
+      gives: """
+        %0 = input() {name=x} : real[tokens, 8]
+        %1 = weight() {parts="w[8, 8]"} : real[8, 8]
+        %2 = linear(%0, %1) : real[tokens, 8]
+        %3 = rms_norm(%2) {eps=1e-05} : real[tokens, 8]
+        %4 = weight() {parts="head[32, 8]"} : real[32, 8]
+        %5 = scored_rows(%3) : real[scoredRows, 8]
+        %6 = linear(%5, %4) : real[scoredRows, 32]
+        %7 = softcap(%6) {cap=30.0} : real[scoredRows, 32]
+        output logits = %7
+        """)
+  }
 }

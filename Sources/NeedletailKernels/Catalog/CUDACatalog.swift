@@ -35,10 +35,11 @@ public struct CUDACatalog: KernelCatalog {
     return policy
   }
 
-  /// Doubling: the tiles of products are chosen for the most rows of a variant, and a step that fills less than half of
-  /// them would leave multiprocessors without work. Larger steps than the last bound fill the GPU whatever the tiles.
+  /// Doubling: products are shaped for the most rows of a variant. Few rows leave more shared memory to weights on their
+  /// way, and a large step that fills less than half of its tiles would leave multiprocessors without work. Larger steps
+  /// than the last bound fill the GPU whatever the tiles.
   public func variantBounds(_ limits: PlanLimits) -> [Int] {
-    bounds([Self.fusedNormTokens, 16, 32, Self.skinnyRows, 128, 256, 512, 1024], limits)
+    bounds([1, 2, 4, Self.fusedNormTokens, 16, 32, Self.skinnyRows, 128, 256, 512, 1024], limits)
   }
 
   /// Products take in gates and residuals; in steps of few rows also the choice of their rows, and in the smallest ones
