@@ -1,3 +1,4 @@
+import NeedletailGraph
 import NeedletailKernels
 import Synchronization
 
@@ -152,5 +153,17 @@ extension Plan {
   public var gpuFunctions: [GPUFunction] {
     var seen: Set<GPUFunction> = []
     return variants.flatMap(\.launches).compactMap { $0.gpu?.function }.filter { seen.insert($0).inserted }
+  }
+}
+
+extension GPUFunction {
+  /// All kernels that running a plan on a GPU takes: its launches', those that draw tokens, and those that make dummy
+  /// weights; each once.
+  public static func needed(by plan: Plan, on gpu: GPUTraits) -> [GPUFunction] {
+    var seen: Set<GPUFunction> = []
+    let dummies = Set(plan.weights.map(\.dtype)).sorted { $0.rawValue < $1.rawValue }
+      .map { GPUWeights.dummy(rows: 1, columns: 1, out: $0).function }
+    return (plan.gpuFunctions + CUDASampler.launches(plan, gpu).map(\.function) + dummies)
+      .filter { seen.insert($0).inserted }
   }
 }

@@ -14,7 +14,7 @@ struct CheckOptions {
   /// Whether each operand lies in memory of its own.
   var separatesOperands = false
   /// How far an earlier process came, whose context was lost.
-  var start = CheckRun.Progress()
+  var start = CheckProgress()
   /// The folder into which kernels are compiled instead of running checks.
   var compiles: String?
 
@@ -26,8 +26,8 @@ struct CheckOptions {
       case "--list": options.lists = true
       case "--separate": options.separatesOperands = true
       case "--after":
-        // What `CheckRun.Progress.description` gives; for the program's own use.
-        guard let progress = rest.popFirst().flatMap(CheckRun.Progress.init) else {
+        // What `CheckProgress.description` gives; for the program's own use.
+        guard let progress = rest.popFirst().flatMap(CheckProgress.init) else {
           return .failure(Mistake(description: "--after needs numbers"))
         }
         options.start = progress

@@ -4,24 +4,9 @@ import NeedletailKernels
 
 /// Runs checks one after another and prints a line for each.
 enum CheckRun {
-  /// How many checks there were so far, and how they ended.
-  struct Progress: CustomStringConvertible {
-    var done = 0, passed = 0, failed = 0, skipped = 0
-
-    init() {}
-
-    init?(_ text: String) {
-      let numbers = text.split(separator: ",").compactMap { Int($0) }
-      guard numbers.count == 4 else { return nil }
-      (done, passed, failed, skipped) = (numbers[0], numbers[1], numbers[2], numbers[3])
-    }
-
-    var description: String { "\(done),\(passed),\(failed),\(skipped)" }
-  }
-
   /// Whether no check failed; a machine without a GPU skips all of them. A check that loses the GPU's context ends the
   /// process; another one takes its place and goes on behind it.
-  static func run(_ checks: [GPUCheck], from start: Progress, separatesOperands: Bool) -> Bool {
+  static func run(_ checks: [GPUCheck], from start: CheckProgress, separatesOperands: Bool) -> Bool {
     if let reason = reasonForNoGPU() {
       say("no GPU, so nothing is checked: \(reason)")
       say("0 passed, 0 failed, \(checks.count) skipped")
@@ -39,29 +24,25 @@ enum CheckRun {
     if start.done == 0 { say("\(gpu.context.device.summary), CUDA \(gpu.context.driver.version)") }
     for (index, check) in checks.enumerated().dropFirst(start.done) {
       let begin = seconds()
-      var (verdict, detail) = ("ok  ", "")
+      var (verdict, detail) = (CheckProgress.Verdict.passed, "")
       do {
         detail = try check.body(gpu)
-        progress.passed += 1
       } catch let reason as CheckSkipped {
-        (verdict, detail) = ("skip", reason.description)
-        progress.skipped += 1
+        (verdict, detail) = (.skipped, reason.description)
       } catch {
-        (verdict, detail) = ("FAIL", "\(error)")
-        progress.failed += 1
+        (verdict, detail) = (.failed, "\(error)")
       }
-      progress.done += 1
-      say("\(verdict) \(check.name): \(detail) (\(time(seconds() - begin)))")
+      let duration = seconds() - begin
+      progress.add(verdict, seconds: duration)
+      say("\(verdict.word) \(check.name): \(detail) (\(time(duration)))")
       if index < checks.count - 1, gpu.isLost { restart(progress) }
     }
-    say(
-      "\(progress.passed) passed, \(progress.failed) failed"
-        + (progress.skipped == 0 ? "" : ", \(progress.skipped) skipped"))
-    return progress.failed == 0
+    for line in progress.table(checks.map(\.name)) { say(line) }
+    return progress.count(.failed) == 0
   }
 
   /// Starts this program anew, behind the checks that are done.
-  private static func restart(_ progress: Progress) {
+  private static func restart(_ progress: CheckProgress) {
     var arguments: [String] = []
     var rest = CommandLine.arguments[...]
     while let argument = rest.popFirst() {

@@ -54,10 +54,11 @@ extension GPUCheck {
     for (n, k) in [(256, 512), (1000, 4096), (136, 72)] {
       for dtype in [DType.bfloat16, .float16, .float32] {
         let most = ProductCase(rows: 600, n: n, k: k, dtype)
+        let operands = most.operands()
         func rows(_ count: Int, room: Int) throws -> [UInt8] {
           let problem = LargeProductCase(most.with(rows: count))
           let plan = plan(problem, gpu.traits, maximumRows: room, isDeterministic: true)
-          return try firstRows(gpu, of: most, problem, plan)
+          return try firstRows(gpu, of: operands, problem.product, problem, plan)
         }
         let expected = try rows(600, room: 600)
         for (count, room) in [(1, 64), (64, 64), (65, 128), (129, 512), (200, 8192), (300, 300), (599, 4096)] {

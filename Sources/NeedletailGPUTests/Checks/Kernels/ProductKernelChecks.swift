@@ -41,9 +41,10 @@ extension GPUCheck {
     for (n, k) in [(256, 512), (192, 4096), (1024, 136)] {
       for dtype in [DType.bfloat16, .float16] {
         let most = ProductCase(rows: 64, n: n, k: k, dtype)
+        let operands = most.operands()
         func rows(_ count: Int, room: Int) throws -> [UInt8] {
           let problem = most.with(rows: count)
-          return try firstRows(gpu, of: most, problem, plan(problem, gpu.traits, maximumRows: room))
+          return try firstRows(gpu, of: operands, problem, problem, plan(problem, gpu.traits, maximumRows: room))
         }
         let expected = try rows(64, room: 64)
         for (count, room) in [(1, 8), (1, 64), (3, 8), (8, 8), (9, 16), (16, 16), (17, 32), (31, 64), (33, 64)] {
@@ -58,17 +59,15 @@ extension GPUCheck {
     return "\(compared) rows have the bits that they have among 64"
   }
 
-  /// What comes of a problem that has the first rows of a larger one and its weight; nil: the GPU has no kernel for it.
+  /// What comes of a problem that has the first rows of a larger one, whose operands are given; nil: the GPU has no kernel
+  /// for it.
   static func firstRows<Case: KernelCase>(
-    _ gpu: GPU, of most: ProductCase, _ problem: Case, _ plan: KernelPlan?
+    _ gpu: GPU, of operands: Operands, _ product: ProductCase, _ problem: Case, _ plan: KernelPlan?
   ) throws -> [UInt8] {
     guard let plan else { throw CheckFailure(description: "no kernel for \(problem)") }
-    var operands = problem.operands()
-    let all = most.operands()
-    for name in ["x", "w"] {
-      guard let source = all.list.first(where: { $0.name == name }) else { continue }
-      operands.update(name) { $0.bytes = Array(source.bytes.prefix($0.bytes.count)) }
-    }
+    var operands = operands
+    operands.update("x") { $0.bytes.removeLast($0.bytes.count - product.rows * product.k * product.x.byteCount) }
+    operands.update("out") { $0.bytes.removeLast($0.bytes.count - product.rows * product.n * product.out.byteCount) }
     gpu.loader.prepare(plan.launches)
     let memory = try gpu.memory()
     try memory.place(operands, scratch: plan.scratch)
