@@ -47,7 +47,8 @@ NT_CHECK_SIZE(nt_decode_attention_arguments, 192);
 
 // prefill_attention: q is rotated and the step's keys and values are in the cache already (rope_cache_write).
 // Sequence s has the queries query_starts[s] ..< query_starts[s + 1] and ends at position context_lengths[s] - 1.
-// A query's bits do not depend on the chunks its prompt came in: tiles of keys lie at absolute positions.
+// A query's bits do not depend on the chunks its prompt came in: tiles of keys lie at absolute positions. Rows of queries
+// and of the result start at multiples of 16 bytes where head sizes are multiples of 8.
 typedef struct {
   const void *q;                 // [tokens, heads, head_dim]
   const void *cache;

@@ -82,7 +82,8 @@ prefill_attention(const __grid_constant__ nt_prefill_attention_arguments a) {
     const bool exists = row < tile.rows;
     const nt_u16 *from = (const nt_u16 *)a.q;
     if (exists) {
-      from += (tile.first_query + row / NT_GROUP) * a.q_stride + (tile.kv_head * NT_GROUP + row % NT_GROUP) * NT_HEAD_DIM;
+      from += (tile.first_query + row / NT_GROUP) * a.q_stride
+        + (tile.kv_head * NT_GROUP + row % NT_GROUP) * NT_HEAD_DIM;
     }
     copy_part<NT_HEAD_DIM>(shared.queries + line * kHeadPitch, from, i % (kHead / 8), exists);
   }
@@ -140,6 +141,7 @@ prefill_attention(const __grid_constant__ nt_prefill_attention_arguments a) {
     rows.shape(a, s, key);
     if (NT_WINDOWED || step >= hides) rows.hide(a, s, key);
     rows.weigh(s, scale, factors);
+    rows.add(s, factors);
 #pragma unroll
     for (int i = 0; i < kValue / 8; i++) {
       o[i][0] *= factors[0];

@@ -109,19 +109,32 @@ struct nt_prefill_rows {
       for (int i = 2 * r; i < COUNT; i += 4) top = fmaxf(top, fmaxf(s[i], s[i + 1]));
       top = fmaxf(top, __shfl_xor_sync(~0u, top, 1));
       top = fmaxf(top, __shfl_xor_sync(~0u, top, 2));
-      // A row that has seen nothing yet must not take infinity from infinity.
-      const float base = top == NT_NEGATIVE_INFINITY ? 0 : top * scale;
-      factors[r] = nt_exp2(fmaf(highest[r], scale, -base));
+      // A row that has seen nothing yet must not take infinity from infinity; one that sees nothing higher gets a
+      // factor of exactly 1.
+      const float level = top == NT_NEGATIVE_INFINITY ? 0 : top;
+      const float base = level * scale;
+      factors[r] = nt_exp2((highest[r] - level) * scale);
       highest[r] = top;
-      float part = sum[r] * factors[r];
 #pragma unroll
       for (int i = 2 * r; i < COUNT; i += 4) {
         s[i] = nt_exp2(fmaf(s[i], scale, -base));
         s[i + 1] = nt_exp2(fmaf(s[i + 1], scale, -base));
-        part += s[i];
-        part += s[i + 1];
       }
-      sum[r] = part;
+    }
+  }
+
+  // Adds weights to the rows' sums.
+  template <int COUNT> __device__ __forceinline__ void add(const float (&s)[COUNT], const float (&factors)[2]) {
+#pragma unroll
+    for (int r = 0; r < 2; r++) {
+      float even = sum[r] * factors[r];
+      float odd = 0;
+#pragma unroll
+      for (int i = 2 * r; i < COUNT; i += 4) {
+        even += s[i];
+        odd += s[i + 1];
+      }
+      sum[r] = even + odd;
     }
   }
 
@@ -142,7 +155,7 @@ struct nt_prefill_rows {
       factor = nt_exp2(top - base);
       total = fmaf(total, factor, nt_exp2(sink - base));
 #endif
-      factors[r] = factor / total;
+      factors[r] = __fdividef(factor, total);
     }
   }
 };

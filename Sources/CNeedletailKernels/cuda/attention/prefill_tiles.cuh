@@ -51,7 +51,8 @@ struct nt_prefill_search {
     }
     const nt_i32 count = tiles * a.kv_heads;
     begin = total = 0;
-    for (int other = 0; other < 32; other++) {
+    const int lanes = (int)min((nt_i64)32, a.sequences - group);
+    for (int other = 0; other < lanes; other++) {
       const nt_i32 others = __shfl_sync(~0u, count, other);
       const nt_i32 reach = __shfl_sync(~0u, context, other);
       total += others;
@@ -90,12 +91,11 @@ struct nt_prefill_search {
     tile.rows = queries * NT_GROUP;
     tile.offset = tile.context - queries;
 
-    const nt_i64 bytes = (nt_i64)tile.context * (a.head_dim + a.value_dim) * NT_ELEMENT_BYTES;
-    nt_i64 section = NT_L2_BYTES / bytes;
-    section = section < 1 ? 1 : section > a.kv_heads ? a.kv_heads : section;
-    const nt_i32 section_tiles = count * (nt_i32)section;
-    const nt_i32 first_head = index / section_tiles * (nt_i32)section;
-    const nt_i32 heads = min((nt_i32)section, a.kv_heads - first_head);
+    const nt_i32 held = NT_L2_BYTES / ((a.head_dim + a.value_dim) * NT_ELEMENT_BYTES) / tile.context;
+    const nt_i32 section = max(1, min(held, a.kv_heads));
+    const nt_i32 section_tiles = count * section;
+    const nt_i32 first_head = index / section_tiles * section;
+    const nt_i32 heads = min(section, a.kv_heads - first_head);
     const nt_i32 rest = index % section_tiles;
     tile.kv_head = first_head + rest % heads;
     tile.first_row = (count - 1 - rest / heads) * NT_ROWS;

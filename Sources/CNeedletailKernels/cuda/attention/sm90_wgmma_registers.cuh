@@ -5,8 +5,8 @@
 #define NEEDLETAIL_CUDA_SM90_WGMMA_REGISTERS_CUH
 #include "matmul/sm90_wgmma.cuh"
 
-// The descriptor of rows of values: 64 columns of a row are 128 bytes, rows stand in groups of 8; the next 64 columns of
-// the same rows are `part_bytes` further. 16 rows further: + 128.
+// The descriptor of rows of values: 64 columns of a row are 128 bytes, rows stand in groups of 8; the next 64 columns
+// of the same rows are `part_bytes` further. 16 rows further: + 128.
 __device__ __forceinline__ nt_u64 nt_wgmma_rows(nt_u32 address, nt_u32 part_bytes) {
   return (nt_u64)((address & 0x3FFFF) >> 4) | (nt_u64)(part_bytes >> 4) << 16 | 64ull << 32 | 1ull << 62;
 }
