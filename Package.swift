@@ -99,7 +99,7 @@ let package = Package(
     .testTarget(
       name: "NeedletailCLITests",
       dependencies: [
-        "NeedletailCLI", "Needletail", "NeedletailCheckpoint", "NeedletailJSON",
+        "NeedletailCLI", "Needletail", "NeedletailCheckpoint", "NeedletailJSON", "NeedletailCUDA", "NeedletailKernels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
   ],

@@ -6,7 +6,7 @@ extension GPUCheck {
   static func models(_ folder: String) -> [GPUCheck] {
     Golden.all(folder).flatMap { golden in
       goldens(golden) + (golden.length == nil ? [inFlight(golden)] : [])
-    } + demos(folder)
+    } + wide + demos(folder)
   }
 
   /// A case in every type, with and without libraries.

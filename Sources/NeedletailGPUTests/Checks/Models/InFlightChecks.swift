@@ -2,7 +2,7 @@ import Needletail
 import NeedletailTesting
 
 /// What came of some prompts, bit by bit.
-private struct Outcome: Equatable, Sendable {
+struct Outcome: Equatable, Sendable {
   var logits: [[UInt32]] = []
   var tokens: [[Int32]] = []
 
