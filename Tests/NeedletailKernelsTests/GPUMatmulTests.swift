@@ -65,7 +65,7 @@ import Testing
             let blocks = launch.grid[0].value(in: counts)
             #expect(blocks > 0 && blocks <= 132 && blocks % launch.cluster == 0)
             // Together the blocks' copies bring each tile whole.
-            #expect(launch.tensorMaps[0].box == [64, share == 2 ? tileRows / 2 : tileRows])
+            #expect(launch.tensorMaps[0].box == [64, share == 2 ? tileRows / 2 : min(tileRows, rows)])
             #expect(launch.tensorMaps[1].box == [64, share == 1 || gate != nil ? tileColumns / 2 : tileColumns])
             #expect(launch.tensorMaps[0].dimensions == [k, rows] && launch.tensorMaps[1].dimensions == [k, n])
           }
@@ -74,16 +74,27 @@ import Testing
     }
   }
 
-  @Test func deterministicProductsHaveOneInstructionShape() {
-    for rows in [1, 64, 65, 128, 129, 512, 8192] {
-      for n in [1000, 4096, 28672] {
-        var problem = problem(n, 4096, rows: rows)
+  @Test func deterministicProductsHaveOneOrderOverK() {
+    var splits = 0
+    for rows in [1, 64, 65, 128, 129, 256, 512, 8192] {
+      for (n, k) in [(1000, 4096), (4096, 4096), (4096, 14336), (28672, 4096)] {
+        var problem = problem(n, k, rows: rows)
+        splits += (value(kernel(problem), "NT_SPLIT") ?? 1) > 1 ? 1 : 0
         problem.isDeterministic = true
-        let launch = kernel(problem, libraries: true)
-        #expect(value(launch, "NT_TILE_N") == 128)
-        #expect(value(launch, "NT_SPLIT") == 1)
+        #expect(value(kernel(problem, libraries: true), "NT_SPLIT") == 1)
+        problem.hasResidual = true
+        problem.out = .float32
+        #expect(value(kernel(problem, libraries: true), "NT_SPLIT") == 1)
       }
     }
+    #expect(splits > 0, "otherwise parts of k are taken, and this test says something")
+  }
+
+  @Test func theKernelIsToldWhereXEnds() {
+    let odd = kernel(problem(4096, 4096, rows: 100))
+    #expect(value(odd, "NT_X_ROWS") == 100)
+    #expect(odd?.tensorMaps[0].box == [64, 100])
+    #expect(value(kernel(problem(4096, 4096, rows: 1024)), "NT_X_ROWS") == 0)
   }
 
   @Test func theLibraryIsOnlyAskedForWhatItHas() {

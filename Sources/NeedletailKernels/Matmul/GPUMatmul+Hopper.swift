@@ -63,11 +63,6 @@ struct HopperMatmul: Hashable, Sendable {
     let columns = tileWidth * (sharing == .activations ? 2 : 1)
     return (tileRows * (sharing == .weight ? 2 : 1), (problem.width + columns - 1) / columns)
   }
-
-  /// The same instruction (64 x 128 x 16) and order over k for every row count.
-  static func deterministic(rows: Int) -> HopperMatmul {
-    rows <= 128 ? HopperMatmul(128, 128) : HopperMatmul(256, 128, .activations)
-  }
 }
 
 extension HopperMatmul {
@@ -93,26 +88,30 @@ extension HopperMatmul {
     }
     if sharing == .weight, problem.maximumRows <= tileRows { return false }
     guard splits > 1 else { return true }
-    return problem.gate == nil && tileColumns / 8 % splits == 0
-      && tileRows * tileColumns * 4 <= stages * (tileRows + tileColumns) * 128
+    if problem.isDeterministic { return false }
+    // Larger tiles have no registers left for the sums of parts.
+    return problem.gate == nil && tileColumns / 8 % splits == 0 && tileRows * tileColumns <= 128 * 144
   }
 
-  /// Microseconds by a model of the kernel, fitted to 119 measurements on an H200 (its choices took 0.6 % longer than the
-  /// best ones): a chunk of k takes the longer of multiplying, at the clock that the power allows, and of bringing 61
-  /// bytes a cycle; a tile's end takes as long as its sums are many, and the sum of parts of k 2.5 us; the weight comes
-  /// from memory at least once.
+  /// Microseconds by a model of the kernel, fitted to 217 measurements on an H200 (its choices take 0.6 % longer than the
+  /// best of those measured). A chunk of k takes the longer of multiplying, at the clock that the power allows, and of
+  /// bringing 61 bytes a cycle; a tile's end takes as long as its sums are many, a sum of parts of k 1.8 us. A last wave
+  /// that is not full costs less than a full one, since the others then have more power. The weight comes from memory at
+  /// least once.
   func microseconds(_ problem: ProductProblem, on gpu: GPUTraits) -> Double {
     let extents = unitExtents(problem)
     let units = (problem.maximumRows + extents.rows - 1) / extents.rows * extents.columns
-    let atOnce = max(1, Self.clusters(of: clusterSize, on: gpu))
-    let waves = Double((units + atOnce - 1) / atOnce)
+    let share = Double(units) / Double(max(1, Self.clusters(of: clusterSize, on: gpu)))
+    let waves = share <= 1 ? 1 : 0.83 * share.rounded(.up) + 0.17 * share
     let elements = Double(tileRows * tileColumns)
-    let chunk = max(elements / 32 * 1.18, Double((tileRows + tileColumns) * 128) / 61)
+    let multiplyingChunk = elements / 32 * 1.06 + (sharing == .activations ? 98 : 63)
+    var chunk = max(multiplyingChunk, Double((tileRows + tileColumns) * 128) / 61)
+    if sharing == .nothing, problem.maximumRows > tileRows { chunk *= 1.02 }
     let chunks = Double((problem.k + 64 * splits - 1) / (64 * splits))
-    let end = elements / 8 + (splits > 1 ? 4500 : 0) + (clusterSize > 2 ? 400 : 0)
-    let multiplying = (waves * (chunks * chunk + end) + 500) / 1780
-    let reading = Double(problem.n * problem.k * problem.weight.byteCount) / 3.55e6
-    return max(multiplying, reading) + min(multiplying, reading) / 16
+    let end = elements / 7 + (splits > 1 ? 3200 : 0) + (clusterSize > 2 ? 200 : 0)
+    let multiplying = (waves * (chunks * chunk + end) + (clusterSize > 1 ? 1300 : 1000)) / 1780
+    let reading = Double(problem.n * problem.k * problem.weight.byteCount) / 4.16e6
+    return max(multiplying, reading) + 0.16 * min(multiplying, reading)
   }
 
   /// The candidate of least time by the model, with that time; the first of those that are equal.
@@ -131,14 +130,17 @@ extension ProductProblem {
   func launch(
     _ tile: HopperMatmul, on gpu: GPUTraits, x: BufferReference, weight: BufferReference, choice: String
   ) -> GPULaunch {
+    let extents = tile.unitExtents(self)
+    // Boxes that lie partly outside of x are slow: the kernel is told where x ends.
+    let oddRows = maximumRows % extents.rows == 0 ? 0 : maximumRows
+    let xBox = tile.sharing == .activations ? tile.tileRows / 2 : min(tile.tileRows, maximumRows)
     let function = function(
       "sm90_matmul",
       [
         ("NT_IN", Int(self.weight.rawValue)), ("NT_TILE_M", tile.tileRows), ("NT_TILE_N", tile.tileColumns),
         ("NT_STAGES", tile.stages), ("NT_SHARE", tile.sharing.rawValue), ("NT_SPLIT", tile.splits),
-        ("NT_GROUP", tile.group),
+        ("NT_GROUP", tile.group), ("NT_X_ROWS", oddRows),
       ])
-    let extents = tile.unitExtents(self)
     let blocks = HopperMatmul.clusters(of: tile.clusterSize, on: gpu) * tile.clusterSize
     let halvesWeight = tile.sharing == .weight || gate != nil
     return GPULaunch(
@@ -147,7 +149,7 @@ extension ProductProblem {
       threads: 384, sharedBytes: tile.sharedBytes(panelsAreFloat32: hasResidual || out == .float32),
       cluster: tile.clusterSize,
       tensorMaps: [
-        map(x, rows: maximumRows, box: tile.tileRows / (tile.sharing == .activations ? 2 : 1)),
+        map(x, rows: maximumRows, box: xBox),
         map(weight, rows: n, box: tile.tileColumns / (halvesWeight ? 2 : 1)),
       ],
       choice: choice)

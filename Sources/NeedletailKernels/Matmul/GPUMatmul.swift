@@ -13,8 +13,9 @@ extension ProductProblem {
   /// the matrix instructions of a warp elsewhere and for shapes that the copy engine does not take, float32 arithmetic
   /// for float32 and for types that differ. There is always one; norms and gathered rows are not for it.
   ///
-  /// Where `isDeterministic` is set, a row's bits are the same for every number of rows: one instruction shape, one order
-  /// over k, no library.
+  /// Where `isDeterministic` is set, a row's bits are the same for every number of rows: instructions of 16 columns of k,
+  /// one order over k, no parts of k, no library. How many columns of the weight an instruction takes does not change the
+  /// bits of a sum; `needletail-gpu-tests` looks.
   ///
   /// - Parameters:
   ///   - x: Where the activations lie, k elements from row to row.
@@ -34,14 +35,10 @@ extension ProductProblem {
       }
       return .kernel(warpLaunch(isAligned: isAligned))
     }
-    if isDeterministic {
-      let tile = HopperMatmul.deterministic(rows: maximumRows)
-      return .kernel(launch(tile, on: gpu, x: x, weight: weight, choice: "rule: one instruction shape"))
-    }
     let measured = MeasuredMatmul.row(for: self, on: gpu)
-    let usesLibrary = librariesAllowed && (measured.map(\.prefersLibrary) ?? false)
+    let usesLibrary = librariesAllowed && measured?.prefersLibrary ?? false
     if usesLibrary, let library = libraryProduct(choice: "measured on H200") { return .library(library) }
-    if let tile = measured?.tile {
+    if let tile = measured?.tile, tile.splits == 1 || !isDeterministic {
       return .kernel(launch(tile, on: gpu, x: x, weight: weight, choice: "measured on H200"))
     }
     let (tile, microseconds) = HopperMatmul.best(for: self, on: gpu)

@@ -43,20 +43,22 @@ template <int OUT, bool RESIDUAL> struct nt_rows_writer {
   Out *out;
   const float *residual;
   nt_i64 stride;
+  nt_i64 own_row;  // rows and columns before these are not written
   nt_i64 rows;
+  int own_column;
   int width;
   bool aligned;
 
   __device__ __forceinline__ nt_rows_writer(const nt_matmul_arguments &arguments, char *staging, int width)
       : staging(staging), out((Out *)arguments.out), residual((const float *)arguments.residual),
-        stride(arguments.out_stride), rows(arguments.rows), width(width) {
+        stride(arguments.out_stride), own_row(0), rows(arguments.rows), own_column(0), width(width) {
     aligned = ((nt_u64)out | (nt_u64)residual | (nt_u64)(stride * (nt_i64)sizeof(Out))) % 16 == 0;
   }
 
   // The four residuals of a chunk.
   __device__ __forceinline__ float4 load(nt_i64 row, int column) const {
     float4 value = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    if (row >= rows || column >= width) return value;
+    if (row < own_row || row >= rows || column < own_column || column >= width) return value;
     const float *from = residual + row * stride + column;
     if (aligned && column + 4 <= width) return *(const float4 *)from;
     value.x = from[0];
@@ -104,7 +106,7 @@ template <int OUT, bool RESIDUAL> struct nt_rows_writer {
 #pragma unroll
     for (int turn = 0; turn < turns<COUNT>(); turn++) {
       const int r = chunk_row<COUNT>(turn), first = column + chunk_column<COUNT>(turn);
-      if (r >= 16 || row + r >= rows || first >= width) continue;
+      if (r >= 16 || row + r < own_row || row + r >= rows || first < own_column || first >= width) continue;
       uint4 chunk = *(const uint4 *)(staging + r * PITCH + chunk_column<COUNT>(turn) * STAGED_BYTES);
       Out *to = out + (row + r) * stride + first;
       if constexpr (RESIDUAL) {

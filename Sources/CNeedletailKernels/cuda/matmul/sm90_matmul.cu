@@ -8,10 +8,12 @@
 //
 // Definitions: NT_IN, NT_OUT (types.h), NT_TILE_M (128, 256), NT_TILE_N, NT_STAGES, NT_SHARE, NT_SPLIT, NT_GROUP (row
 // tiles or pairs of them that are walked together for each column tile, so that what they read stays in the second-
-// level cache), NT_GATE (an activation, or -1), NT_BIAS, NT_RESIDUAL (0, 1). n and k: any; k a multiple of 8.
+// level cache), NT_X_ROWS (rows of x's map where they are no multiple of a unit's rows, else 0), NT_GATE (an
+// activation, or -1), NT_BIAS, NT_RESIDUAL (0, 1). n and k: any; k a multiple of 8.
 // Parameters: nt_matmul_arguments; maps of x and of w, with boxes of 64 columns under the 128-byte swizzle: TILE_M
-// rows of x (half of them where x is shared), TILE_N of w (half of them where w is shared or gated). The ways of
-// CUTLASS's and DeepGEMM's Hopper kernels: a warp that only copies, registers moved to those that multiply.
+// rows of x (half of them where x is shared, else at most NT_X_ROWS), TILE_N of w (half of them where w is shared or
+// gated).
+// The ways of CUTLASS's and DeepGEMM's Hopper kernels: a warp that only copies, registers moved to those that multiply.
 #include "common/cluster.cuh"
 #include "common/launch.cuh"
 #include "common/tensor_copies.cuh"
@@ -37,7 +39,7 @@ struct nt_producer {
 
   __device__ __forceinline__ void load_x(int stage, const nt_tile &tile, int chunk) const {
     const nt_u32 to = memory + stage * STAGE_BYTES, barrier = full + stage * 8;
-    const int row = tile.m * TILE_M;
+    const int row = tile.row;
     if constexpr (NT_SHARE == 2) {
       const int half = (int)share * (TILE_M / 2);
       nt_copy_box_to_cluster(
@@ -49,7 +51,7 @@ struct nt_producer {
 
   __device__ __forceinline__ void load_w(int stage, const nt_tile &tile, int chunk, int n) const {
     const nt_u32 to = memory + stage * STAGE_BYTES + X_BYTES, barrier = full + stage * 8;
-    const int row = tile.n * TILE_WIDTH;
+    const int row = tile.column;
     const int second = GATED ? n / 2 + row : row + TILE_N / 2;
     if constexpr (NT_SHARE == 1) {
       nt_copy_box_to_cluster(
@@ -209,7 +211,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
           // The weight does not depend on the kernel before: the ring is filled with it while that one ends.
           const int ahead = chunks < NT_STAGES ? chunks : NT_STAGES;
           for (int i = 0; i < ahead; i++) {
-            nt_barrier_expect(full + i * 8, STAGE_BYTES);
+            nt_barrier_expect(full + i * 8, COPIED_BYTES);
             producer.load_w(i, tile, first_chunk + i, arguments.n);
           }
           nt_wait_for_predecessors();
@@ -221,7 +223,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
         }
         for (; chunk < chunks; chunk++) {
           nt_barrier_wait(empty + producer.stage * 8, producer.parity ^ 1);
-          nt_barrier_expect(full + producer.stage * 8, STAGE_BYTES);
+          nt_barrier_expect(full + producer.stage * 8, COPIED_BYTES);
           producer.load_x(producer.stage, tile, first_chunk + chunk);
           producer.load_w(producer.stage, tile, first_chunk + chunk, arguments.n);
           producer.next();
@@ -244,8 +246,10 @@ extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
     Writer writer(arguments, staging + warp * NT_PANEL_BYTES(STAGED_BYTES), width);
     for (int unit = tiles.first; unit < tiles.count; unit += tiles.step) {
       const nt_tile tile = tiles.at(unit, share);
-      const nt_i64 row = (nt_i64)tile.m * TILE_M + warp / 4 * (TILE_M / 2) + warp % 4 * 16;
-      const int column = tile.n * TILE_WIDTH;
+      const nt_i64 row = tile.row + warp / 4 * (TILE_M / 2) + warp % 4 * 16;
+      const int column = tile.column;
+      writer.own_row = tile.own_row;
+      writer.own_column = tile.own_column;
       if constexpr (NT_RESIDUAL) {
         constexpr int OWN = TILE_WIDTH / NT_SPLIT;
         nt_prefetch_residual(arguments, tile, column + (int)split * OWN, OWN);
@@ -256,11 +260,13 @@ extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
         constexpr int BLOCKS = TILE_N / 8 / NT_SPLIT;
         const int own = column + (int)split * (BLOCKS * 8);
         typename Writer::Residuals<BLOCKS> residuals;
-        if constexpr (M_TILES == 1) writer.load<BLOCKS>(residuals, row, own);
+        // Residuals come while the parts are exchanged, where registers are left for them.
+        constexpr bool EARLY = M_TILES == 1 && BLOCKS <= 10;
+        if constexpr (EARLY) writer.load<BLOCKS>(residuals, row, own);
         nt_leave_part(sums, memory);
 #pragma unroll 1
         for (int m = 0; m < M_TILES; m++) {
-          if constexpr (M_TILES > 1) writer.load<BLOCKS>(residuals, row + m * 64, own);
+          if constexpr (!EARLY) writer.load<BLOCKS>(residuals, row + m * 64, own);
           float part[BLOCKS * 4];
           nt_sum_parts<BLOCKS>(part, m, memory, share, split);
           if constexpr (NT_BIAS) nt_add_bias<BLOCKS>(part, bias + own, width - own);

@@ -12,8 +12,10 @@ enum {
   SHARED = NT_SHARE == 0 ? 1 : 2,
   CLUSTER = SHARED * NT_SPLIT,
   X_BYTES = TILE_M * 128,
+  X_BOX = NT_SHARE != 2 && NT_X_ROWS > 0 && NT_X_ROWS < TILE_M ? NT_X_ROWS : TILE_M,  // rows of x that a tile gets
   W_BYTES = TILE_N * 128,
   STAGE_BYTES = X_BYTES + W_BYTES,
+  COPIED_BYTES = X_BOX * 128 + W_BYTES,  // of a stage
   STAGED_BYTES = NT_RESIDUAL || NT_OUT == NT_F32 ? 4 : 2,
   STAGING_BYTES = 8 * NT_PANEL_BYTES(STAGED_BYTES),
 };
@@ -24,20 +26,23 @@ static_assert(!(GATED && NT_SPLIT > 1), "a gate needs whole sums");
 static_assert(NT_SPLIT == 1 || TILE_N / 8 % NT_SPLIT == 0, "columns for each part of k");
 static_assert(NT_SPLIT == 1 || TILE_M * TILE_N * 4 <= NT_STAGES * STAGE_BYTES, "parts lie where the ring was");
 
+// A tile of out. Boxes that lie partly outside of a matrix come at about two thirds of the rate of others, so the last
+// tiles are moved inside where they can be: they hold rows and columns that others write, too.
 struct nt_tile {
-  int m, n;
+  int row, column;          // where it starts
+  int own_row, own_column;  // from where on it is written
 };
 
 // The tiles of a cluster: `unit`s are tiles, or pairs of them that share x or w.
 struct nt_tiles {
+  int width;          // columns of out
   int rows, columns;  // units along each
   int count, first, step;
 
   __device__ __forceinline__ nt_tiles(const nt_matmul_arguments &arguments, int cluster, int clusters)
-      : first(cluster), step(clusters) {
+      : width(GATED ? arguments.n / 2 : arguments.n), first(cluster), step(clusters) {
     const nt_i64 unit_rows = TILE_M * (NT_SHARE == 1 ? 2 : 1);
     const int unit_columns = TILE_WIDTH * (NT_SHARE == 2 ? 2 : 1);
-    const int width = GATED ? arguments.n / 2 : arguments.n;
     rows = (int)((arguments.rows + unit_rows - 1) / unit_rows);
     columns = (width + unit_columns - 1) / unit_columns;
     count = rows * columns;
@@ -47,9 +52,14 @@ struct nt_tiles {
     const int group = unit / (NT_GROUP * columns), rest = unit % (NT_GROUP * columns);
     const int first_row = group * NT_GROUP;
     const int size = rows - first_row < NT_GROUP ? rows - first_row : NT_GROUP;
-    nt_tile tile = {first_row + rest % size, rest / size};
-    if (NT_SHARE == 1) tile.m = tile.m * 2 + (int)share;
-    if (NT_SHARE == 2) tile.n = tile.n * 2 + (int)share;
+    int m = first_row + rest % size, n = rest / size;
+    if (NT_SHARE == 1) m = m * 2 + (int)share;
+    if (NT_SHARE == 2) n = n * 2 + (int)share;
+    nt_tile tile = {m * TILE_M, n * TILE_WIDTH, m * TILE_M, n * TILE_WIDTH};
+    constexpr int LAST_ROW = NT_X_ROWS > TILE_M ? NT_X_ROWS - TILE_M : 0;
+    if (NT_X_ROWS > 0 && tile.row > LAST_ROW) tile.row = LAST_ROW;
+    // Columns move by whole 16 bytes of out.
+    if (width % 8 == 0 && width >= TILE_WIDTH && tile.column > width - TILE_WIDTH) tile.column = width - TILE_WIDTH;
     return tile;
   }
 };
@@ -62,7 +72,7 @@ __device__ __forceinline__ void nt_prefetch_residual(
   const int limit = GATED ? arguments.n / 2 : arguments.n;
   const int lines = (width + 31) / 32;
   for (int i = threadIdx.x; i < TILE_M * lines; i += 256) {
-    const nt_i64 row = (nt_i64)tile.m * TILE_M + i / lines;
+    const nt_i64 row = tile.row + i / lines;
     const int first = column + i % lines * 32;
     if (row >= arguments.rows || first >= limit) continue;
     asm volatile("prefetch.global.L2 [%0];" ::"l"(
