@@ -105,7 +105,8 @@ extension HopperMatmul {
     let waves = share <= 1 ? 1 : 0.83 * share.rounded(.up) + 0.17 * share
     let elements = Double(tileRows * tileColumns)
     let multiplyingChunk = elements / 32 * 1.06 + (sharing == .activations ? 98 : 63)
-    var chunk = max(multiplyingChunk, Double((tileRows + tileColumns) * 128) / 61)
+    let rowsBrought = sharing == .activations ? tileRows : min(tileRows, problem.maximumRows)
+    var chunk = max(multiplyingChunk, Double((rowsBrought + tileColumns) * 128) / 61)
     if sharing == .nothing, problem.maximumRows > tileRows { chunk *= 1.02 }
     let chunks = Double((problem.k + 64 * splits - 1) / (64 * splits))
     let end = elements / 7 + (splits > 1 ? 3200 : 0) + (clusterSize > 2 ? 200 : 0)
