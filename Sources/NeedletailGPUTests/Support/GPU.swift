@@ -15,7 +15,7 @@ final class GPU {
   init(separatesOperands: Bool = false) throws {
     context = try Context(CUDALibraries.shared.driver.get())
     stream = try Stream(context)
-    loader = KernelLoader(context)
+    loader = KernelLoader(context, hasLines: separatesOperands)
     self.separatesOperands = separatesOperands
   }
 

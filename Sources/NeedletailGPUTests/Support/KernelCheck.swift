@@ -47,7 +47,7 @@ extension GPUCheck {
 
   /// Small problems of some functions: a memory checker takes long to load each.
   private static func few<Case: KernelCase>(_ problems: [(Case, KernelPlan)]) -> [(Case, KernelPlan)] {
-    let most = 6
+    let most = 24
     var chosen: Set<Set<GPUFunction>> = []
     let small = problems.filter { $0.0.isSmall }
     var kinds: [Set<GPUFunction>] = []

@@ -23,19 +23,27 @@ final class KernelLoader {
   private var errors: [GPUFunction: String] = [:]
   private var sharedBytes: [GPUFunction: Int] = [:]
 
-  init(_ context: Context) { self.context = context }
+  /// Whether machine code says which line it comes from.
+  private let hasLines: Bool
+
+  /// A loader for a context; `hasLines`: for tools that name lines of sources.
+  init(_ context: Context, hasLines: Bool) {
+    self.context = context
+    self.hasLines = hasLines
+  }
 
   /// Loads what launches need and is not loaded yet, on all cores. What fails is said when it is launched.
   func prepare(_ launches: [GPULaunch]) {
     let missing = Array(
       Set(launches.map(\.function)).filter { functions[$0] == nil && errors[$0] == nil })
     let loaded = Mutex(Loaded())
-    let (context, cache) = (context, cache)
+    let (context, cache, hasLines) = (context, cache, hasLines)
     DispatchQueue.concurrentPerform(iterations: missing.count) { index in
       let function = missing[index]
       do {
         let architecture = context.device.architecture
-        let source = try CUDASources.source(for: function, architecture: architecture)
+        var source = try CUDASources.source(for: function, architecture: architecture)
+        if hasLines { source.options.append("--generate-line-info") }
         let kernel = try cache.kernel(source, architecture: architecture) { try CUDALibraries.shared.nvrtc.get() }
           .kernel
         let module = Module(try KernelModule(context, cubin: kernel.cubin, name: source.name))
