@@ -91,6 +91,14 @@ public struct CompiledModel: Sendable {
     return catalog.precision(dtype, cache: cacheDType)
   }
 
+  /// The same model with another plan of the same weights and limits.
+  public func with(plan: Plan) -> CompiledModel { CompiledModel(self, plan: plan) }
+
+  private init(_ other: CompiledModel, plan: Plan) {
+    (package, device, precision, blockCount) = (other.package, other.device, other.precision, other.blockCount)
+    self.plan = plan
+  }
+
   /// Tokens that the cache holds.
   public var cacheTokens: Int { blockCount * plan.limits.blockSize }
 

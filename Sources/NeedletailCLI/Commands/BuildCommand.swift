@@ -69,10 +69,22 @@ struct BuildCommand: ParsableCommand {
     }
   }
 
+  /// The model with the fastest way to compute each of its products, measured.
   private func tuned(_ compiled: CompiledModel, _ options: LoadOptions) throws -> CompiledModel {
-    guard compiled.device is CUDADevice else {
+    guard let device = compiled.device as? CUDADevice else {
       throw UsageError("--tune measures on a GPU; the CPU's kernels have nothing to choose")
     }
-    return compiled
+    let bar = ProgressBar("tuning")
+    let (plan, rows) = try device.tuned(compiled.plan, librariesAllowed: options.allowsLibraries) { bar.update($0) }
+    bar.finish()
+    var table = TextTable(["product", ">rows", ">before", ">now", "by"])
+    for row in rows {
+      table.add([
+        row.problem.description, "\(row.problem.maximumRows)", Show.time(seconds: row.before),
+        Show.time(seconds: row.best), row.name,
+      ])
+    }
+    Terminal.error(table.text)
+    return compiled.with(plan: plan)
   }
 }

@@ -53,7 +53,7 @@ extension CUDADevice: MeasurableDevice {
     else { return nil }
     let operands = try DeviceBuffer(context, byteCount: 2 * size * size * 2)
     let out = try DeviceBuffer(context, byteCount: size * size * 2)
-    try fillRandomly(operands, dtype, stream)
+    try stream.fillRandomly(operands.address, byteCount: operands.byteCount, dtype)
     let workspace = try DeviceBuffer(context, byteCount: 64 << 20)
     let handle = try CUBLASLtHandle(library, context)
     let product = try CUBLASLtProduct(
@@ -64,26 +64,6 @@ extension CUDADevice: MeasurableDevice {
       try product.run(handle, stream, x: x, weight: weight, out: target, workspace: scratch)
     }
     return 2 * Double(size) * Double(size) * Double(size) / best
-  }
-
-  /// Products of zeros or of equal numbers take less power, and run faster than any model.
-  private func fillRandomly(_ buffer: borrowing DeviceBuffer, _ dtype: DType, _ stream: borrowing Stream) throws {
-    var state: UInt32 = 0x1234_5678
-    let piece = (0..<1 << 20).map { _ -> UInt16 in
-      state = state &* 1_664_525 &+ 1_013_904_223
-      let value = Float(Int32(bitPattern: state) >> 8) / 0x80_0000
-      return dtype == .float16 ? Float16(value).bitPattern : UInt16(truncatingIfNeeded: value.bitPattern >> 16)
-    }
-    try piece.withUnsafeBytes { bytes in
-      var offset = 0
-      while offset < buffer.byteCount {
-        let count = min(bytes.count, buffer.byteCount - offset)
-        try stream.copy(
-          UnsafeRawBufferPointer(rebasing: bytes[..<count]), toDevice: buffer.address + UInt64(offset))
-        offset += count
-      }
-      try stream.synchronize()
-    }
   }
 
   /// Multiplications and additions that the matrix units do at the GPU's highest clock.
@@ -114,6 +94,28 @@ extension CUDADevice: MeasurableDevice {
       best = min(best, try end.seconds(since: start))
     }
     return best
+  }
+}
+
+extension Stream {
+  /// Fills memory with random 16-bit numbers within ±1 and waits for it: products of zeros or of equal numbers take less
+  /// power, and run faster than any model.
+  func fillRandomly(_ address: UInt64, byteCount: Int, _ dtype: DType) throws {
+    var state: UInt32 = 0x1234_5678
+    let piece = (0..<1 << 20).map { _ -> UInt16 in
+      state = state &* 1_664_525 &+ 1_013_904_223
+      let value = Float(Int32(bitPattern: state) >> 8) / 0x80_0000
+      return dtype == .float16 ? Float16(value).bitPattern : UInt16(truncatingIfNeeded: value.bitPattern >> 16)
+    }
+    var done = min(piece.count * 2, byteCount)
+    try piece.withUnsafeBytes { try copy(UnsafeRawBufferPointer(rebasing: $0[..<done]), toDevice: address) }
+    try synchronize()
+    while done < byteCount {
+      let count = min(done, byteCount - done)
+      try copy(fromDevice: address, toDevice: address + UInt64(done), byteCount: count)
+      done += count
+    }
+    try synchronize()
   }
 }
 

@@ -118,7 +118,7 @@ final class LoadedVariant {
     _ step: StepCounts, layout: StepLayout, at places: StepPlaces, in stream: borrowing Stream,
     mark: ((Int) throws -> Void)? = nil
   ) throws {
-    for count in counts { count.field.pointee = Int64(count.dim.value(in: step)) }
+    fill(step)
     for input in inputs {
       let start = input.input.map { places.inputs + UInt64(layout.offset(of: $0)) } ?? places.tokensBefore
       input.field.pointee = start + UInt64(input.offset)
@@ -133,6 +133,11 @@ final class LoadedVariant {
       }
       try mark?(index + 1)
     }
+  }
+
+  /// Fills in a step's counts.
+  func fill(_ step: StepCounts) {
+    for count in counts { count.field.pointee = Int64(count.dim.value(in: step)) }
   }
 
   /// Puts one launch into a stream again, with the counts and inputs of the step before it.

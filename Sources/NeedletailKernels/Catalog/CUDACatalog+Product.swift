@@ -133,6 +133,7 @@ extension CUDACatalog {
     var launch = Launch(
       kernel: "matmul", scope: call.node.scope, problem: problem.description, arguments: builder.block,
       cost: problem.cost)
+    launch.product = problem
     let choice = problem.largeLaunch(
       on: gpu, x: operands.x.reference, weight: operands.weight.reference,
       librariesAllowed: allowsLibraries)

@@ -16,6 +16,8 @@ public struct Launch: Hashable, Sendable, Codable {
   public var gpu: GPULaunch?
   /// The library that computes it on a GPU instead of a kernel.
   public var library: LibraryProduct?
+  /// The product it computes, where there are several ways to compute it on a GPU.
+  public var product: ProductProblem?
 
   /// A launch.
   public init(

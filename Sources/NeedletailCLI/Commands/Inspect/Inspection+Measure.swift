@@ -16,12 +16,12 @@ extension Inspection {
       guard blocks <= compiled.blockCount else {
         throw UsageError("the cache has \(compiled.blockCount) blocks, but measuring needs \(blocks)")
       }
-      try fillCache(for: profile, executor)
       if let loaded = executor.loaded as? any MeasurablePlan {
         let batch = StepBatch(profile, block, firstBlock: 0)
         phases[index].take(try loaded.measure(PlanExecutor.step(batch, nil), repeats: repeats * 4))
         continue
       }
+      try fillCache(for: profile, executor)
       runs = []
       let start = ContinuousClock.now
       for _ in 0..<repeats { _ = try executor.submit(StepBatch(profile, block, firstBlock: 0), nil).result() }
