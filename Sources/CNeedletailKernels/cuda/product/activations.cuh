@@ -1,16 +1,8 @@
 // The rows of x as operands: kept in shared memory, streamed through the ring, or read where they are needed.
 #ifndef NEEDLETAIL_PRODUCT_ACTIVATIONS_CUH
 #define NEEDLETAIL_PRODUCT_ACTIVATIONS_CUH
-#include "common/conversions.cuh"
-#include "product/pieces.cuh"
-
-typedef nt_storage<NT_X>::bits nt_x_bits;
-
-// Where row r of x starts.
-__device__ __forceinline__ const nt_x_bits *nt_x_row(const nt_product_arguments &a, int r) {
-  nt_i64 row = NT_GATHER ? (nt_i64)a.row_indices[r] : (nt_i64)r;
-  return (const nt_x_bits *)a.x + row * a.x_stride;
-}
+#include "product/layout.cuh"
+#include "product/rows.cuh"
 
 // Brings all rows to shared memory as they are; all threads of the block call it. Zeros follow up to whole chunks.
 __device__ __forceinline__ void nt_keep_x(nt_u32 shared, const nt_product_arguments &a) {
@@ -39,7 +31,7 @@ __device__ __forceinline__ void nt_keep_x(nt_u32 shared, const nt_product_argume
 // A lane's pieces of x: of row 8 q + lane / 4 the same columns as of the weight.
 struct nt_x_pieces {
   const nt_product_arguments &a;
-  int lane, first, count;
+  int lane, first, count, passes;
   // The next to be requested.
   int pass, chunk = 0;
   const nt_x_bits *rows[nt_row_tiles];
@@ -48,7 +40,8 @@ struct nt_x_pieces {
 
   __device__ __forceinline__ nt_x_pieces(
     const nt_product_arguments &a, nt_u32 shared, int lane, int first, int count)
-      : a(a), lane(lane), first(first), count(count), pass(count > 0 ? (int)blockIdx.x : nt_passes(a.n)) {
+      : a(a), lane(lane), first(first), count(count),
+        passes(count > 0 ? nt_passes(a.n, NT_TILES) : 0), pass((int)blockIdx.x) {
     int g = lane >> 2;
     kept = shared + nt_kept_at + g * nt_kept_pitch(a.k) + (first * nt_chunk_columns + (lane & 3) * nt_lane_columns) * 2;
     is_there = g < (int)a.rows;
@@ -64,7 +57,7 @@ struct nt_x_pieces {
   // Requests the next chunk, if there is one. The sums of rows that are not there are anything; nobody reads them.
   __device__ __forceinline__ void request(nt_u32 place) {
     if constexpr (NT_X_WAY == NT_STREAMED) {
-      if (pass >= nt_passes(a.n)) return;
+      if (pass >= passes) return;
 #pragma unroll
       for (int q = 0; q < nt_row_tiles; q++)
         if (rows[q]) nt_request_piece(place + nt_weight_bytes + q * 512, (const nt_u16 *)rows[q], column(chunk), a.k);

@@ -21,7 +21,7 @@ extern "C" __global__ void __launch_bounds__(nt_threads, 1)
   // This lane's place in the stage that is filled next, and in the one that is used next.
   nt_u32 begin = shared + nt_ring_at + warp * nt_part_bytes + lane * 16, end = begin + NT_STAGES * nt_stage_bytes;
   nt_u32 fill = begin, use = begin;
-  nt_weight_pieces weights(a, lane, first, chunks);
+  nt_weight_pieces weights(a, lane, first, chunks, NT_TILES, 0, blockIdx.x, gridDim.x);
 #pragma unroll
   for (int i = 0; i < NT_STAGES - 1; i++) {
     weights.request(fill);
@@ -44,7 +44,8 @@ extern "C" __global__ void __launch_bounds__(nt_threads, 1)
     }
 
   nt_results results(a, memory);
-  for (int pass = blockIdx.x; pass < nt_passes(a.n); pass += gridDim.x) {
+  int passes = nt_passes(a.n, NT_TILES);
+  for (int pass = blockIdx.x; pass < passes; pass += gridDim.x) {
     nt_sums sums = {};
     float residual = results.early_residual(pass);
 #pragma unroll(nt_units > 4 ? 1 : 4)

@@ -2,22 +2,20 @@
 // bias, gate, residual and rounding.
 #ifndef NEEDLETAIL_PRODUCT_RESULTS_CUH
 #define NEEDLETAIL_PRODUCT_RESULTS_CUH
-#include "common/activation.cuh"
-#include "common/conversions.cuh"
-#include "product/shape.cuh"
+#include "product/finish.cuh"
+#include "product/layout.cuh"
 
 typedef float nt_sums[NT_TILES][nt_row_tiles][4];
-typedef nt_storage<NT_OUT>::bits nt_out_bits;
 
 // The block's sums of a unit (8 rows of x, a tile of the weight) of slices; `from` is the thread's place in the first's.
 __device__ __forceinline__ float nt_sum_of_slices(const float *from) {
   float total = 0;
 #pragma unroll
-  for (int i = 0; i < nt_warps; i += 4) {
+  for (int i = 0; i < nt_slices; i += nt_group_slices) {
     const float *four = from + i * nt_unit_floats;
     float sum = four[0];
 #pragma unroll
-    for (int j = 1; j < 4; j++) sum += four[j * nt_unit_floats];
+    for (int j = 1; j < nt_group_slices; j++) sum += four[j * nt_unit_floats];
     total = i == 0 ? sum : total + sum;
   }
   return total;
@@ -46,7 +44,7 @@ struct nt_results {
   __device__ __forceinline__ float early_residual(int pass) const {
     int row;
     nt_i64 column;
-    return NT_RESIDUAL && find(pass, unit, row, column) ? a.residual[row * a.out_stride + column] : 0;
+    return NT_RESIDUAL && find(pass, unit, row, column) ? nt_residual(a, row, column) : 0;
   }
 
   // Adds up and writes the results of a pass; all threads of the block call it. A place is written again two rounds
@@ -72,14 +70,9 @@ struct nt_results {
       if (find(pass, first + unit, row, column)) {
         const float *from = place + unit * nt_warps * nt_unit_floats + x_row * nt_unit_pitch + tile_row;
         float value = nt_sum_of_slices(from);
-        if (NT_BIAS) value += a.bias[column];
-        if constexpr (NT_GATED) {
-          float factor = nt_sum_of_slices(from + 8);
-          if (NT_BIAS) factor += a.bias[a.n / 2 + column];
-          value = nt_activate<NT_ACTIVATION>(value) * factor;
-        }
-        if (NT_RESIDUAL) value += first == 0 ? residual : a.residual[row * a.out_stride + column];
-        ((nt_out_bits *)a.out)[row * a.out_stride + column] = nt_out_bits(nt_from_float<NT_OUT>(value));
+        float factor = NT_GATED ? nt_sum_of_slices(from + 8) : 0;
+        nt_write_result(
+          a, row, column, value, factor, !NT_RESIDUAL || first == 0 ? residual : nt_residual(a, row, column));
       }
       turn ^= 1;
     }

@@ -11,13 +11,17 @@
 struct nt_weight_pieces {
   const nt_product_arguments &a;
   int lane, first, count;
+  // Tiles of a pass and the first of them that is this warp's; the next pass is `step` passes on.
+  int pass_tiles, warp_tile, step, passes;
   // The next to be requested.
   int pass, chunk = 0;
   const nt_u16 *rows[NT_TILES][2];
 
-  // The slice of k of `count` chunks from `first` on, of passes blockIdx.x, blockIdx.x + gridDim.x, ...
-  __device__ __forceinline__ nt_weight_pieces(const nt_product_arguments &a, int lane, int first, int count)
-      : a(a), lane(lane), first(first), count(count), pass(count > 0 ? (int)blockIdx.x : nt_passes(a.n)) {
+  // `count` chunks from `first` on.
+  __device__ __forceinline__ nt_weight_pieces(
+    const nt_product_arguments &a, int lane, int first, int count, int pass_tiles, int warp_tile, int pass, int step)
+      : a(a), lane(lane), first(first), count(count), pass_tiles(pass_tiles), warp_tile(warp_tile), step(step),
+        passes(count > 0 ? nt_passes(a.n, pass_tiles) : 0), pass(pass) {
     find_rows();
   }
 
@@ -28,7 +32,8 @@ struct nt_weight_pieces {
     for (int m = 0; m < NT_TILES; m++)
 #pragma unroll
       for (int half = 0; half < 2; half++) {
-        nt_i64 row = (nt_i64)(pass * NT_TILES + m) * nt_tile_rows + (lane >> 2) + (NT_GATED ? 0 : half * 8);
+        nt_i64 tile = (nt_i64)pass * pass_tiles + warp_tile + m;
+        nt_i64 row = tile * nt_tile_rows + (lane >> 2) + (NT_GATED ? 0 : half * 8);
         row = min(row, (nt_i64)all - 1) + (NT_GATED && half ? all : 0);
         rows[m][half] = (const nt_u16 *)a.w + row * a.k + (NT_COLUMNS == 1 ? 0 : column());
       }
@@ -40,7 +45,7 @@ struct nt_weight_pieces {
 
   // Requests the next chunk, if there is one, into this lane's place in a stage.
   __device__ __forceinline__ void request(nt_u32 place) {
-    if (pass >= nt_passes(a.n)) return;
+    if (pass >= passes) return;
 #pragma unroll
     for (int m = 0; m < NT_TILES; m++)
 #pragma unroll
@@ -51,7 +56,7 @@ struct nt_weight_pieces {
       }
     if (++chunk == count) {
       chunk = 0;
-      pass += gridDim.x;
+      pass += step;
       find_rows();
     }
   }
