@@ -33,13 +33,21 @@ public enum TensorMap {
     case bytes128 = 3
   }
 
+  /// How many bytes around what a copy asks for the second-level cache fetches.
+  public enum Promotion: Int32, Sendable {
+    case none = 0
+    case bytes64 = 1
+    case bytes128 = 2
+    case bytes256 = 3
+  }
+
   /// Describes a tensor of up to 5 dimensions and the tile that one copy brings; reads past the tensor give zeros.
   ///
   /// `dimensions`, `box` (elements) and `strides` (bytes) have the fastest dimension first; `strides` leaves that one
   /// out. The address must be a multiple of 16, and so must the strides.
   public static func encode(
     _ driver: CUDADriver, _ element: Element, address: UInt64, dimensions: [Int], strides: [Int], box: [Int],
-    swizzle: Swizzle = .none
+    swizzle: Swizzle = .none, promotion: Promotion = .bytes256
   ) throws(CUDAError) -> nt_cu_tensor_map {
     precondition(
       (1...5).contains(dimensions.count) && strides.count == dimensions.count - 1 && box.count == dimensions.count,
@@ -55,7 +63,8 @@ public enum TensorMap {
       map.initialize(repeating: nt_cu_tensor_map())
       let code = map.baseAddress.map {
         driver.functions.tensorMapEncodeTiled(
-          $0, element.rawValue, UInt32(sizes.count), address, sizes, steps, tile, ones, 0, swizzle.rawValue, 3, 0)
+          $0, element.rawValue, UInt32(sizes.count), address, sizes, steps, tile, ones, 0, swizzle.rawValue,
+          promotion.rawValue, 0)
       }
       return (map[0], code ?? -1)
     }

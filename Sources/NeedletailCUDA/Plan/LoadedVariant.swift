@@ -42,10 +42,10 @@ final class LoadedVariant {
   /// Fills in the launches of a variant.
   init(
     _ variant: PlanVariant, limits: PlanLimits, blockCount: Int, modules: LoadedModules, products: (any ProductRunner)?,
-    waitsForLaunches: Bool, driver: CUDADriver, address: (BufferReference) throws -> UInt64
+    options: CUDADevice.Options, driver: CUDADriver, address: (BufferReference) throws -> UInt64
   ) throws {
     self.products = products
-    self.waitsForLaunches = waitsForLaunches
+    waitsForLaunches = options.waitsForLaunches
     let stride = { (bytes: Int) in (bytes + 127) / 128 * 128 }
     let bytes = variant.launches.reduce(0) {
       $0 + stride($1.arguments.bytes.count) + ($1.gpu?.tensorMaps.count ?? 0) * 128
@@ -87,7 +87,8 @@ final class LoadedVariant {
       }
       entries.append(
         try Self.entry(
-          launch, modules, arguments: arguments, parameters: .init(rebasing: pointers[firstPointer..<pointer])))
+          launch, modules, arguments: arguments, parameters: .init(rebasing: pointers[firstPointer..<pointer]),
+          startsEarly: options.startsEarly))
     }
   }
 
@@ -98,7 +99,7 @@ final class LoadedVariant {
 
   private static func entry(
     _ launch: Launch, _ modules: LoadedModules, arguments: UnsafeMutableRawPointer,
-    parameters: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>
+    parameters: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>, startsEarly: Bool
   ) throws -> Entry {
     let gpu = launch.gpu
     guard gpu != nil || launch.library != nil else {
@@ -108,7 +109,8 @@ final class LoadedVariant {
       function: try gpu.map { try modules.function($0.function) },
       shape: LaunchShape(
         grid: Extents(1), block: Extents(gpu?.threads ?? 1), sharedBytes: gpu?.sharedBytes ?? 0,
-        cluster: gpu.flatMap { $0.cluster > 1 ? Extents($0.cluster) : nil }, startsEarly: gpu?.startsEarly ?? false),
+        cluster: gpu.flatMap { $0.cluster > 1 ? Extents($0.cluster) : nil },
+        startsEarly: startsEarly && gpu?.startsEarly ?? false),
       gpu: gpu, parameters: parameters, library: launch.library, arguments: arguments,
       name: "\(launch.kernel) of \(launch.scope), \(launch.problem)")
   }

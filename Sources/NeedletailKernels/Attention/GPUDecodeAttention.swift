@@ -8,6 +8,9 @@ struct GPUDecodeAttention {
   /// A part of a sequence has at least so many tiles, if the sequence has.
   static let tilesOfPart = 4
 
+  /// Positions that one copy brings of a tile that is seen whole; of others a copy brings 16.
+  static let wholeRows = 64
+
   /// What is computed.
   let problem: AttentionProblem
   /// Where.
@@ -37,7 +40,7 @@ struct GPUDecodeAttention {
   /// registers and shared memory suffice for them.
   var blocksPerMultiprocessor: Int {
     guard usesTensorCores else { return 2 }
-    let isSmall = problem.headDim <= 128 && problem.valueDim <= 128
+    let isSmall = problem.headDim <= 128 && problem.valueDim <= 128 && rows <= 8
     return isSmall && ringBytes(stages: 2) <= (gpu.sharedBytesPerBlock + 1024) / 2 - 1024 ? 2 : 1
   }
 
@@ -51,10 +54,12 @@ struct GPUDecodeAttention {
   /// Bytes of shared memory of a block of the tensor cores' kernel (`nt_decode_memory`).
   func ringBytes(stages: Int) -> Int {
     let ring = stages * (problem.headDim.rounded(to: 64) + problem.valueDim.rounded(to: 64)) * Self.tile * 2
-    let queries = 16 * (problem.headDim.rounded(to: 16) + 8) * 2
+    let query = (problem.headDim.rounded(to: 16) + 8) * 2
     let newToken = (problem.headDim * 2).rounded(to: 16) + (problem.valueDim * 2).rounded(to: 16)
-    let barriers = (4 * stages + 4) * 8
-    return (ring + mergeBytes + queries + newToken + 2 * 32 + barriers + listBytes).rounded(to: 1024)
+    let items = rows > 8 ? 2 : 3
+    let barriers = 3 * (stages + items) * 8
+    let work = items * (rows * query + newToken + 48) + query
+    return (ring + mergeBytes + work + barriers + listBytes).rounded(to: 1024)
   }
   /// The same of the plain kernel (`nt_plain_memory`).
   var plainBytes: Int {
@@ -64,7 +69,7 @@ struct GPUDecodeAttention {
     return mergeBytes + heads + value + 4 * rows * 16 * 4 + (4 * listBytes).rounded(to: 16)
   }
   private var mergeBytes: Int {
-    (4 * rows * (problem.valueDim.rounded(to: 16) + 8) * 4 + 4 * 16 * 8 + 4).rounded(to: 16)
+    (4 * rows * (problem.valueDim.rounded(to: 16) + 4) * 4 + 4 * 16 * 8 + 4).rounded(to: 16)
   }
   private var listBytes: Int { (problem.limits.sequences + 31) / 32 * 4 }
 
@@ -89,24 +94,30 @@ struct GPUDecodeAttention {
     if isTensor {
       function.defines.append(.init(name: "NT_STAGES", value: stages))
       function.defines.append(.init(name: "NT_BLOCKS", value: blocksPerMultiprocessor))
+      function.defines.append(.init(name: "NT_WHOLE", value: Self.wholeRows))
       function.defines.sort { $0.name < $1.name }
     }
     let blocks = gpu.multiprocessors * blocksPerMultiprocessor
     return GPULaunch(
-      function, grid: [GridExtent(.decodes, times: packs * splits, limit: blocks)], threads: isTensor ? 160 : 128,
+      function, grid: [GridExtent(.decodes, times: packs * splits, limit: blocks)], threads: isTensor ? 192 : 128,
       sharedBytes: isTensor ? ringBytes(stages: stages) : plainBytes,
       tensorMaps: isTensor && gpu.hasBulkCopies ? tensorMaps(cache: cache) : [], condition: .decodes,
       choice: "rule: at most \(splits) parts a sequence of \(Self.tilesOfPart) tiles or more")
   }
 
-  /// Keys and values of all blocks and kv heads: [blocks * kv heads][64][size], in boxes of 16 positions by 64.
+  /// Keys and values of all blocks and kv heads, [blocks * kv heads][64][size], for copies of whole tiles, and then the
+  /// same two for copies of parts.
   private func tensorMaps(cache: BufferReference) -> [TensorMapPlan] {
     let rowBytes = (key: problem.headDim * 2, value: problem.valueDim * 2)
     let stride = Self.tile * (rowBytes.key + rowBytes.value)
-    return [(cache, rowBytes.key), (cache + Self.tile * rowBytes.key, rowBytes.value)].map { base, bytes in
-      TensorMapPlan(
-        base, dtype: problem.cache, dimensions: [bytes / 2, Self.tile, problem.kvHeads], strides: [bytes, stride],
-        box: [64, 16, 1], swizzle: 128, isPerCacheBlock: true)
+    let tensors = [(cache, rowBytes.key), (cache + Self.tile * rowBytes.key, rowBytes.value)]
+    // A copy brings 128 bytes of each row; fetching 256 around them costs 4 % of the bandwidth (measured on H200).
+    return [Self.wholeRows, 16].flatMap { rows in
+      tensors.map { base, bytes in
+        TensorMapPlan(
+          base, dtype: problem.cache, dimensions: [bytes / 2, Self.tile, problem.kvHeads], strides: [bytes, stride],
+          box: [64, rows, 1], swizzle: 128, promotion: 128, isPerCacheBlock: true)
+      }
     }
   }
 }

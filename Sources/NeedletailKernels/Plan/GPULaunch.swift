@@ -147,13 +147,15 @@ public struct TensorMapPlan: Hashable, Sendable, Codable {
   public var box: [Int]
   /// The permutation of 16-byte parts within so many bytes: 0, 32, 64 or 128.
   public var swizzle: Int
+  /// Bytes around what a copy asks for that the second-level cache fetches: 64, 128 or 256.
+  public var promotion: Int
   /// The last dimension counts cache blocks: it is multiplied by their number when the plan is loaded.
   public var isPerCacheBlock: Bool
 
   /// A tensor.
   public init(
     _ base: BufferReference, dtype: DType, dimensions: [Int], strides: [Int], box: [Int], swizzle: Int,
-    isPerCacheBlock: Bool = false
+    promotion: Int = 256, isPerCacheBlock: Bool = false
   ) {
     self.base = base
     self.dtype = dtype
@@ -161,6 +163,7 @@ public struct TensorMapPlan: Hashable, Sendable, Codable {
     self.strides = strides
     self.box = box
     self.swizzle = swizzle
+    self.promotion = promotion
     self.isPerCacheBlock = isPerCacheBlock
   }
 }

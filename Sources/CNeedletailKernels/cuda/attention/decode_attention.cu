@@ -2,11 +2,10 @@
 // the cache and attends over all of the sequence.
 //
 // Blocks stay and take items from a list (decode_work.cuh). One warp of a block is the producer: it finds items and
-// keeps a ring of tiles of keys and values filled, across items. Four warps compute: each has 16 of a tile's 64
-// positions and its own state of the softmax, so that nothing but the ring's barriers holds them together until the
-// item's end. The rows of the tensor cores' operand are the pack's query heads: q [16 x head_dim] stays in registers, a
-// warp's keys [16 x head_dim] are the other operand as they lie, its scores are the operand of the product with its
-// values as they come. Positions that are not seen are neither copied (by boxes of 16) nor computed with.
+// keeps a ring of tiles of keys and values filled, across items; another has the new token's rows ready when an item
+// begins. Four warps compute: each takes every fourth tile and has its own
+// state of the softmax, so that nothing but the ring's barriers holds them together until the item's end. Keys are the rows of the tensor cores' operands (16 positions x 16 elements), the pack's query heads the
+// columns (8 or 16), so that what stays in registers, queries and sums of values, is little.
 //
 // Constants: those of decode_work.cuh, decode_rows.cuh, decode_merge.cuh, decode_scores.cuh; NT_STAGES of the ring,
 // NT_SEQUENCES (the most), NT_BLOCKS of a multiprocessor. Sizes of heads are multiples of 8, at most 256. Dynamic shared
@@ -16,20 +15,52 @@
 #include "common/launch.cuh"
 
 #if NT_ARCH >= 900
-#define NT_MAPS , const __grid_constant__ nt_tensor_map key_map, const __grid_constant__ nt_tensor_map value_map
+#define NT_MAPS                                                                                            \
+  , const __grid_constant__ nt_tensor_map keys_map, const __grid_constant__ nt_tensor_map values_map,      \
+    const __grid_constant__ nt_tensor_map key_part_map, const __grid_constant__ nt_tensor_map value_part_map
 #else
 #define NT_MAPS
 #endif
 
-extern "C" __global__ void __launch_bounds__(160, NT_BLOCKS)
+// Brings the arguments near, so that nobody waits for them later.
+__device__ __forceinline__ void nt_touch(const nt_decode_attention_arguments &a) {
+  asm volatile("" ::"l"(a.q), "l"(a.context_lengths), "l"(a.sequences), "l"(a.block_table_stride), "f"(a.scale));
+}
+
+// The warp that has the new token's rows ready when an item begins.
+__device__ __forceinline__ void nt_prepare_rows(
+  const nt_decode_attention_arguments &a, nt_decode_memory &memory, const nt_decode_barriers &barriers) {
+  for (nt_place<nt_item_places> place;; place.advance()) {
+    nt_item_rows &rows = memory.items[place.index];
+    nt_barrier_wait(barriers.item_there(place.index), place.parity);
+    nt_decode_item item = rows.item;
+    if (item.sequence >= 0)
+      nt_load_new_token<32, nt_query_pitch>(a, item, threadIdx.x % 32, rows.queries, rows.key, rows.value);
+    nt_barrier_arrive(barriers.rows_there(place.index));
+    if (item.sequence < 0) return;
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(192, NT_BLOCKS)
   decode_attention(const __grid_constant__ nt_decode_attention_arguments a NT_MAPS) {
   extern __shared__ nt_decode_memory nt_dynamic[];
   nt_decode_memory &memory = nt_dynamic[0];
   const nt_decode_barriers barriers(memory);
   nt_let_successors_start();
-  int warp = threadIdx.x / 32;
+  int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   if (threadIdx.x == 0) barriers.init();
-  for (int i = threadIdx.x; i < 16 * nt_query_pitch; i += 160) memory.queries[i] = 0;
+  for (int i = threadIdx.x; i < NT_STAGES * nt_value_bytes / 16; i += 192) {
+    constexpr int parts = nt_value_bytes / 16;
+    *(uint4 *)(memory.ring[i / parts] + nt_key_bytes + i % parts * 16) = make_uint4(0, 0, 0, 0);
+  }
+  for (int i = threadIdx.x; i < nt_query_pitch; i += 192) {
+    memory.no_query[i] = 0;
+    // The columns behind the head's: they are multiplied with zeros, and must not be NaN.
+    for (int row = 0; row < nt_item_places * nt_pack_rows; row++)
+      if (i >= NT_HEAD_DIM) memory.items[row / nt_pack_rows].queries[row % nt_pack_rows * nt_query_pitch + i] = 0;
+  }
+  nt_fence_async_shared();
+  nt_touch(a);
   __syncthreads();
   nt_wait_for_predecessors();
 
@@ -37,41 +68,43 @@ extern "C" __global__ void __launch_bounds__(160, NT_BLOCKS)
     nt_consume(a, memory, barriers);
     return;
   }
+  if (warp == nt_merge_warps) {
+    nt_prepare_rows(a, memory, barriers);
+    return;
+  }
 
   // The producer.
-  int lane = threadIdx.x % 32;
 #if NT_ARCH >= 900
   if (lane == 0) {
-    nt_prefetch_tensor_map(&key_map);
-    nt_prefetch_tensor_map(&value_map);
+    nt_prefetch_tensor_map(&keys_map);
+    nt_prefetch_tensor_map(&values_map);
   }
 #endif
-  nt_stage stage;
-  nt_u32 posted = 0;
+  nt_place<NT_STAGES> stage;
+  nt_place<nt_item_places> posted;
   nt_decode_list list(a, memory.ends);
   bool takes = list.total > gridDim.x;  // more than the first that each block has
   for (int index = blockIdx.x; index < list.total;) {
     nt_decode_item item = list.find(index);
     int next = list.total;
     if (takes && lane == 0) next = gridDim.x + (int)atomicAdd(&a.counters[NT_NEXT_ITEM], 1u);
-    barriers.post(memory, item, posted++);
+    barriers.post(memory, item, posted);
     const nt_i32 *blocks = a.block_tables + item.sequence * a.block_table_stride;
     nt_i32 ahead = 0;  // 32 of the table's entries, one a lane
-    for (int tile = item.tile; tile < item.end_tile; tile++) {
-      int place = (tile - item.tile) % 32;
-      if (place == 0 && tile + lane < item.end_tile) ahead = blocks[tile + lane];
+    int start = item.start_of(item.part), end = item.start_of(item.end_part);
+    for (int tile = start; tile < end; tile++) {
+      int place = (tile - start) % 32;
+      if (place == 0 && tile + lane < end) ahead = blocks[tile + lane];
       nt_i64 z = (nt_i64)__shfl_sync(~0u, ahead, place) * NT_KV_HEADS + item.kv_head();
       nt_u32 keys = nt_shared_address(memory.ring[stage.index]), values = keys + nt_key_bytes;
       nt_boxes boxes(item, tile);
-      nt_barrier_wait(barriers.keys_free(stage.index), stage.parity ^ 1);
+      nt_barrier_wait(barriers.stage_free(stage.index), stage.parity ^ 1);
 #if NT_ARCH >= 900
-      nt_fill_tile<nt_key_columns>(&key_map, boxes, z, keys, barriers.keys_there(stage.index));
-      nt_barrier_wait(barriers.values_free(stage.index), stage.parity ^ 1);
-      nt_fill_tile<nt_value_columns>(&value_map, boxes, z, values, barriers.values_there(stage.index));
+      nt_fill_tile<nt_key_columns>(&keys_map, &key_part_map, boxes, z, keys, barriers.keys_there(stage.index));
+      nt_fill_tile<nt_value_columns>(&values_map, &value_part_map, boxes, z, values, barriers.values_there(stage.index));
 #else
       const nt_u16 *tiles = (const nt_u16 *)a.cache + z * nt_cache_tiles;
       nt_fill_tile<nt_key_columns>(tiles, NT_HEAD_DIM, boxes, keys, barriers.keys_there(stage.index));
-      nt_barrier_wait(barriers.values_free(stage.index), stage.parity ^ 1);
       nt_fill_tile<nt_value_columns>(
         tiles + nt_tile * NT_HEAD_DIM, NT_VALUE_DIM, boxes, values, barriers.values_there(stage.index));
 #endif

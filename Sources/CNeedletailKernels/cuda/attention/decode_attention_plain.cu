@@ -100,22 +100,28 @@ extern "C" __global__ void __launch_bounds__(nt_merge_threads)
   nt_decode_list list(a, memory.ends[warp]);
   for (int index = blockIdx.x; index < list.total; index += gridDim.x) {
     nt_decode_item item = list.find(index);
-    nt_load_new_token<nt_merge_threads, NT_HEAD_DIM>(a, item, memory.queries, memory.key, memory.value);
+    nt_load_new_token<nt_merge_threads, NT_HEAD_DIM>(
+      a, item, threadIdx.x, memory.queries, memory.key, memory.value);
     __syncthreads();
-    nt_plain_state state = {};
+    nt_item_state result;
+    for (int part = item.part; part < item.end_part; part++) {
+      nt_plain_state state = {};
 #pragma unroll
-    for (int row = 0; row < nt_pack_rows; row++) state.m[row] = -nt_infinity();
-    for (int tile = item.tile; tile < item.end_tile; tile++) {
-      int position = tile * nt_tile + warp * 16;
-      if (position >= item.context || position + 16 <= item.first_seen) continue;
-      nt_i64 block = a.block_tables[item.sequence * a.block_table_stride + tile];
-      const nt_cache_bits *keys =
-        (const nt_cache_bits *)a.cache + (block * NT_KV_HEADS + item.kv_head()) * nt_cache_tiles;
-      const nt_cache_bits *values = keys + nt_tile * NT_HEAD_DIM;
-      nt_add_positions(
-        a, item, memory, position, keys + warp * 16 * NT_HEAD_DIM, values + warp * 16 * NT_VALUE_DIM, state);
+      for (int row = 0; row < nt_pack_rows; row++) state.m[row] = -nt_infinity();
+      for (int tile = item.start_of(part); tile < item.start_of(part + 1); tile++) {
+        int position = tile * nt_tile + warp * 16;
+        if (position >= item.context || position + 16 <= item.first_seen) continue;
+        nt_i64 block = a.block_tables[item.sequence * a.block_table_stride + tile];
+        const nt_cache_bits *keys =
+          (const nt_cache_bits *)a.cache + (block * NT_KV_HEADS + item.kv_head()) * nt_cache_tiles;
+        const nt_cache_bits *values = keys + nt_tile * NT_HEAD_DIM;
+        nt_add_positions(
+          a, item, memory, position, keys + warp * 16 * NT_HEAD_DIM, values + warp * 16 * NT_VALUE_DIM, state);
+      }
+      nt_put_plain_state(state, memory.merge);
+      if (!nt_has_fours || part == item.part) result.clear();
+      nt_merge_warps_of_part(item, memory.merge, result);
     }
-    nt_put_plain_state(state, memory.merge);
-    nt_merge(a, item, memory.merge);
+    nt_finish_item(a, item, memory.merge, result);
   }
 }

@@ -8,15 +8,16 @@
 #include "rope/rotation.cuh"
 
 typedef nt_storage<NT_CACHE>::bits nt_cache_bits;
-typedef nt_rotation<NT_HEAD_DIM, NT_ROTARY_DIM, NT_INTERLEAVED, 2> nt_head_pieces;
-typedef nt_rotation<NT_VALUE_DIM, 0, false, 2> nt_value_pieces;
+typedef nt_rotation<NT_HEAD_DIM, NT_ROTARY_DIM, NT_INTERLEAVED, 4> nt_head_pieces;
+typedef nt_rotation<NT_VALUE_DIM, 0, false, 4> nt_value_pieces;
 constexpr nt_i64 nt_cache_tiles = (nt_i64)nt_tile * (NT_HEAD_DIM + NT_VALUE_DIM);  // of a block and kv head
 
-// By `threads` threads: queries[row][pitch], key[NT_HEAD_DIM], value[NT_VALUE_DIM] in shared memory.
+// By `threads` threads, of which this is number `thread`: queries[row][pitch], key[NT_HEAD_DIM] and value[NT_VALUE_DIM]
+// in shared memory.
 template <int threads, int pitch>
 __device__ __forceinline__ void nt_load_new_token(
-  const nt_decode_attention_arguments &a, const nt_decode_item &item, nt_cache_bits *queries, nt_cache_bits *key,
-  nt_cache_bits *value) {
+  const nt_decode_attention_arguments &a, const nt_decode_item &item, int thread, nt_cache_bits *queries,
+  nt_cache_bits *key, nt_cache_bits *value) {
   constexpr int query_pieces = (nt_pack_rows * nt_head_pieces::pieces + threads - 1) / threads;
   constexpr int key_pieces = (nt_head_pieces::pieces + threads - 1) / threads;
   constexpr int value_pieces = (nt_value_pieces::pieces + threads - 1) / threads;
@@ -27,37 +28,39 @@ __device__ __forceinline__ void nt_load_new_token(
   int rows = item.rows();
   bool has_new = item.has_new_token();
 
-  // All loads come first, so that they wait together.
-  nt_head_pieces::parts queries_in[query_pieces], key_in[key_pieces];
+  // Loads come before what is computed from them, so that they wait together; of the queries some at once.
+  constexpr int at_once = query_pieces < 2 ? query_pieces : 2;
+  nt_head_pieces::parts key_in[key_pieces];
   nt_value_pieces::parts value_in[value_pieces];
   nt_i64 slot = -1;
-#pragma unroll
-  for (int i = 0; i < query_pieces; i++) {
-    int row = (threadIdx.x + i * threads) / nt_head_pieces::pieces;
-    int piece = (threadIdx.x + i * threads) % nt_head_pieces::pieces;
-    if (row < rows) nt_head_pieces::load<NT_INPUT>(queries_in[i], piece, a.q, query_base + row * NT_HEAD_DIM, table);
-  }
   if (has_new) {
     if (item.writes_cache()) slot = a.slots[item.sequence];
 #pragma unroll
     for (int i = 0; i < key_pieces; i++) {
-      int piece = threadIdx.x + i * threads;
+      int piece = thread + i * threads;
       if (piece < nt_head_pieces::pieces) nt_head_pieces::load<NT_INPUT>(key_in[i], piece, a.k, key_base, table);
     }
 #pragma unroll
     for (int i = 0; i < value_pieces; i++) {
-      int piece = threadIdx.x + i * threads;
+      int piece = thread + i * threads;
       if (piece < nt_value_pieces::pieces) nt_value_pieces::load<NT_INPUT>(value_in[i], piece, a.v, value_base, nullptr);
     }
   }
-
+  for (int base = thread; base < rows * nt_head_pieces::pieces; base += at_once * threads) {
+    nt_head_pieces::parts in[at_once];
 #pragma unroll
-  for (int i = 0; i < query_pieces; i++) {
-    int row = (threadIdx.x + i * threads) / nt_head_pieces::pieces;
-    if (row < rows)
-      nt_head_pieces::finish(queries_in[i], [&](int place, const float(&v)[nt_head_pieces::width]) {
-        nt_store_vector<NT_CACHE>(queries, row * pitch + place, v);
-      });
+    for (int i = 0; i < at_once; i++) {
+      int row = (base + i * threads) / nt_head_pieces::pieces, piece = (base + i * threads) % nt_head_pieces::pieces;
+      if (row < rows) nt_head_pieces::load<NT_INPUT>(in[i], piece, a.q, query_base + row * NT_HEAD_DIM, table);
+    }
+#pragma unroll
+    for (int i = 0; i < at_once; i++) {
+      int row = (base + i * threads) / nt_head_pieces::pieces;
+      if (row < rows)
+        nt_head_pieces::finish(in[i], [&](int place, const float(&v)[nt_head_pieces::width]) {
+          nt_store_vector<NT_CACHE>(queries, row * pitch + place, v);
+        });
+    }
   }
   if (!has_new) return;
   nt_i64 tiles = (slot / nt_tile * NT_KV_HEADS + item.kv_head()) * nt_cache_tiles;
@@ -65,14 +68,14 @@ __device__ __forceinline__ void nt_load_new_token(
   nt_i64 value_place = tiles + nt_tile * NT_HEAD_DIM + slot % nt_tile * NT_VALUE_DIM;
 #pragma unroll
   for (int i = 0; i < key_pieces; i++)
-    if (threadIdx.x + i * threads < nt_head_pieces::pieces)
+    if (thread + i * threads < nt_head_pieces::pieces)
       nt_head_pieces::finish(key_in[i], [&](int place, const float(&v)[nt_head_pieces::width]) {
         nt_store_vector<NT_CACHE>(key, place, v);
         if (slot >= 0) nt_store_vector<NT_CACHE>(a.cache, key_place + place, v);
       });
 #pragma unroll
   for (int i = 0; i < value_pieces; i++)
-    if (threadIdx.x + i * threads < nt_value_pieces::pieces)
+    if (thread + i * threads < nt_value_pieces::pieces)
       nt_value_pieces::finish(value_in[i], [&](int place, const float(&v)[nt_value_pieces::width]) {
         nt_store_vector<NT_CACHE>(value, place, v);
         if (slot >= 0) nt_store_vector<NT_CACHE>(a.cache, value_place + place, v);

@@ -4,93 +4,120 @@
 #include "attention/decode_memory.cuh"
 #include "common/mma.cuh"
 
-constexpr bool nt_keeps_queries = NT_HEAD_DIM <= 128;  // in registers; else they are loaded for each tile
-constexpr int nt_halves = nt_pack_rows > 8 ? 2 : 1;    // of the operand's 16 rows that are queries
+constexpr int nt_eights = nt_pack_rows > 8 ? 2 : 1;  // of query heads: columns of the operand
+// Whether queries stay in registers; else they are loaded for each tile.
+constexpr bool nt_keeps_queries = nt_query_steps * nt_eights <= 16;
 
-// A lane's part of a warp's softmax: of rows lane / 4 and lane / 4 + 8.
+constexpr int nt_sixteens = nt_tile / 16;  // of a tile's positions: rows of the operand
+
+// A lane's part of a warp's softmax, with g = lane / 4 and t = lane % 4: of heads 8 j + 2 t + i, over positions 16 n + g
+// and 16 n + g + 8 of its tiles; of values, elements 16 k + g (c[i]) and 16 k + g + 8 (c[2 + i]).
 struct nt_warp_state {
-  float m[2] = {-nt_infinity(), -nt_infinity()};
-  float l[2] = {};  // over this lane's positions only
-  float values[2 * nt_value_pairs][4] = {};
+  float m[nt_eights][2];
+  float l[nt_eights][2] = {};  // over this lane's positions only
+  float values[nt_value_pairs][nt_eights][4] = {};
+};
+typedef float nt_tile_scores[nt_sixteens][nt_eights][4];
+
+// Operands [16 elements x 8 heads] of two steps, from this lane's address of one row and 8 elements of it.
+struct nt_query_operands {
+  nt_u32 b[nt_keeps_queries ? nt_query_steps + 1 : 2][nt_eights][2];
+
+  __device__ __forceinline__ void load(const nt_u32 (&addresses)[nt_eights], int step) {
+#pragma unroll
+    for (int j = 0; j < nt_eights; j++) {
+      nt_u32 q[4];
+      nt_load_matrices(q, addresses[j] + step * 32);
+      int place = nt_keeps_queries ? step : 0;
+      b[place][j][0] = q[0], b[place][j][1] = q[1], b[place + 1][j][0] = q[2], b[place + 1][j][1] = q[3];
+    }
+  }
 };
 
-// Scores [16 rows x 16 positions] of a warp.
+// Scores [64 positions x heads] of a tile: the keys are the operand with 16 rows.
 __device__ __forceinline__ void nt_scores(
-  float (&scores)[2][4], const nt_u32 (&queries)[nt_keeps_queries ? nt_query_steps : 1][4], nt_u32 query_address,
-  nt_u32 keys) {
-  int lane = threadIdx.x % 32, row = threadIdx.x / 32 * 16 + lane % 8 + lane / 16 * 8;
-  float odd[2][4] = {};  // two sums, so that instructions wait less for each other
+  nt_tile_scores &scores, nt_query_operands &queries, const nt_u32 (&addresses)[nt_eights], nt_u32 keys) {
+  int lane = threadIdx.x % 32;
 #pragma unroll
   for (int step = 0; step < nt_query_steps; step++) {
-    nt_u32 k[4], q[4];
-    nt_load_matrices(k, keys + nt_tile_place(row, step * 2 + lane / 8 % 2));
-    if constexpr (nt_keeps_queries) {
+    if (!nt_keeps_queries && step % 2 == 0) queries.load(addresses, step);
+    nt_u32 part = keys + nt_tile_place(lane % 16, step * 2 + lane / 16);
 #pragma unroll
-      for (int i = 0; i < 4; i++) q[i] = queries[step][i];
-    } else {
-      nt_load_matrices(q, query_address + step * 32);
+    for (int n = 0; n < nt_sixteens; n++) {
+      nt_u32 k[4];
+      nt_load_matrices(k, part + n * nt_box_bytes);
+#pragma unroll
+      for (int j = 0; j < nt_eights; j++) {
+        const nt_u32(&q)[2] = queries.b[nt_keeps_queries ? step : step % 2][j];
+        nt_mma_16x8x16<NT_CACHE>(scores[n][j], k, q[0], q[1]);
+      }
     }
-    nt_mma_16x8x16<NT_CACHE>(step % 2 ? odd[0] : scores[0], q, k[0], k[1]);
-    nt_mma_16x8x16<NT_CACHE>(step % 2 ? odd[1] : scores[1], q, k[2], k[3]);
   }
-#pragma unroll
-  for (int i = 0; i < 8; i++) scores[i / 4][i % 4] += odd[i / 4][i % 4];
 }
 
 // Moves the state on by a tile's scores, which become their exponentials.
 __device__ __forceinline__ void nt_softmax(
-  const nt_decode_attention_arguments &a, const nt_decode_item &item, int position, const float (&slopes)[2],
-  float (&scores)[2][4], nt_warp_state &state) {
-  int lane = threadIdx.x % 32;
-  bool all = position >= item.first_seen && position + 16 <= item.context;
+  const nt_decode_attention_arguments &a, const nt_decode_item &item, int tile, const float (&slopes)[nt_eights][2],
+  nt_tile_scores &scores, nt_warp_state &state) {
+  int first = tile * nt_tile + threadIdx.x % 32 / 4;
+  bool all = tile * nt_tile >= item.first_seen && tile * nt_tile + nt_tile <= item.context;
 #pragma unroll
-  for (int half = 0; half < nt_halves; half++) {
-    float highest = state.m[half];
+  for (int j = 0; j < nt_eights; j++)
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      float &score = scores[i / 2][half * 2 + i % 2];
-      int key = position + i / 2 * 8 + lane % 4 * 2 + i % 2;
-      bool is_seen = all || (key >= item.first_seen && key < item.context);
-      score = nt_score(a, score, key - (item.context - 1), slopes[half], is_seen);
-      highest = fmaxf(highest, score);
+    for (int i = 0; i < 2; i++) {
+      float before = state.m[j][i], highest = before;
+#pragma unroll
+      for (int n = 0; n < 2 * nt_sixteens; n++) {
+        float &score = scores[n / 2][j][n % 2 * 2 + i];
+        int position = first + n * 8;
+        bool is_seen = all || (position >= item.first_seen && position < item.context);
+        score = nt_score(a, score, position - (item.context - 1), slopes[j][i], is_seen);
+        highest = fmaxf(highest, score);
+      }
+      // At least one of the tile's positions is seen, so that there is a highest score.
+      highest = fmaxf(highest, __shfl_xor_sync(~0u, highest, 4));
+      highest = fmaxf(highest, __shfl_xor_sync(~0u, highest, 8));
+      highest = fmaxf(highest, __shfl_xor_sync(~0u, highest, 16));
+      float factor = nt_exp2(before - highest), sum = 0;
+      state.m[j][i] = highest;
+#pragma unroll
+      for (int n = 0; n < 2 * nt_sixteens; n++) {
+        float &score = scores[n / 2][j][n % 2 * 2 + i];
+        score = nt_exp2(score - highest);
+        sum += score;
+      }
+      state.l[j][i] = fmaf(state.l[j][i], factor, sum);
+#pragma unroll
+      for (int k = 0; k < nt_value_pairs; k++) {
+        state.values[k][j][i] *= factor;
+        state.values[k][j][2 + i] *= factor;
+      }
     }
-    highest = fmaxf(highest, __shfl_xor_sync(~0u, highest, 1));
-    highest = fmaxf(highest, __shfl_xor_sync(~0u, highest, 2));
-    // A warp's part of a tile has at least one position that is seen, so that there is a highest score.
-    float factor = nt_exp2(state.m[half] - highest), sum = 0;
-    state.m[half] = highest;
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      float &score = scores[i / 2][half * 2 + i % 2];
-      score = nt_exp2(score - highest);
-      sum += score;
-    }
-    state.l[half] = fmaf(state.l[half], factor, sum);
-#pragma unroll
-    for (int i = 0; i < 2 * nt_value_pairs; i++) {
-      state.values[i][half * 2] *= factor;
-      state.values[i][half * 2 + 1] *= factor;
-    }
-  }
 }
 
-__device__ __forceinline__ void nt_add_values(const float (&scores)[2][4], nt_u32 values, nt_warp_state &state) {
-  int lane = threadIdx.x % 32, row = threadIdx.x / 32 * 16 + lane % 16;
-  nt_u32 p[4];
+// Adds values [elements x 64 positions] times exponentials [64 positions x heads].
+__device__ __forceinline__ void nt_add_values(const nt_tile_scores &scores, nt_u32 values, nt_warp_state &state) {
+  int lane = threadIdx.x % 32, row = lane / 16 * 8 + lane % 8;
 #pragma unroll
-  for (int i = 0; i < 4; i++)
-    p[i] = i % 2 < nt_halves ? nt_pack2<NT_CACHE>(scores[i / 2][i % 2 * 2], scores[i / 2][i % 2 * 2 + 1]) : 0;
+  for (int n = 0; n < nt_sixteens; n++) {
+    nt_u32 p[nt_eights][2];
 #pragma unroll
-  for (int pair = 0; pair < nt_value_pairs; pair++) {
-    nt_u32 v[4];
-    nt_load_matrices_transposed(v, values + nt_tile_place(row, pair * 2 + lane / 16));
-    nt_mma_16x8x16<NT_CACHE>(state.values[2 * pair], p, v[0], v[1]);
-    nt_mma_16x8x16<NT_CACHE>(state.values[2 * pair + 1], p, v[2], v[3]);
+    for (int j = 0; j < nt_eights; j++) {
+      p[j][0] = nt_transpose_matrix(nt_pack2<NT_CACHE>(scores[n][j][0], scores[n][j][1]));
+      p[j][1] = nt_transpose_matrix(nt_pack2<NT_CACHE>(scores[n][j][2], scores[n][j][3]));
+    }
+#pragma unroll
+    for (int k = 0; k < nt_value_pairs; k++) {
+      nt_u32 v[4];
+      nt_load_matrices_transposed(v, values + nt_tile_place(row, k * 2 + lane / 8 % 2) + n * nt_box_bytes);
+#pragma unroll
+      for (int j = 0; j < nt_eights; j++) nt_mma_16x8x16<NT_CACHE>(state.values[k][j], v, p[j][0], p[j][1]);
+    }
   }
 }
 
 // Puts the new token's row into a tile, which the copies have brought as it was before, and, for values, zeros into the
-// rows behind it up to the warp's last: whatever is there, times 0, must be 0.
+// rows behind it that were copied with it: whatever is there, times 0, must be 0.
 template <int size, bool clears>
 __device__ __forceinline__ void nt_put_row(unsigned char *tile, const nt_cache_bits *from, int row) {
   int lane = threadIdx.x % 32;
@@ -105,75 +132,94 @@ __device__ __forceinline__ void nt_put_row(unsigned char *tile, const nt_cache_b
 __device__ __forceinline__ void nt_put_state(const nt_warp_state &state, nt_merge_memory &memory) {
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
 #pragma unroll
-  for (int half = 0; half < nt_halves; half++) {
-    int row = lane / 4 + half * 8;
-    float l = state.l[half];
-    l += __shfl_xor_sync(~0u, l, 1);
-    l += __shfl_xor_sync(~0u, l, 2);
-    if (row >= nt_pack_rows) continue;
-    if (lane % 4 == 0) memory.states[warp][row] = make_float2(state.m[half], l);
+  for (int j = 0; j < nt_eights; j++)
 #pragma unroll
-    for (int i = 0; i < 2 * nt_value_pairs; i++)
-      *(float2 *)&memory.values[warp][row][i * 8 + lane % 4 * 2] =
-        make_float2(state.values[i][half * 2], state.values[i][half * 2 + 1]);
-  }
+    for (int i = 0; i < 2; i++) {
+      int row = j * 8 + lane % 4 * 2 + i;
+      float l = state.l[j][i];
+      l += __shfl_xor_sync(~0u, l, 4);
+      l += __shfl_xor_sync(~0u, l, 8);
+      l += __shfl_xor_sync(~0u, l, 16);
+      if (row >= nt_pack_rows) continue;
+      if (lane < 4) memory.states[warp][row] = make_float2(state.m[j][i], l);
+#pragma unroll
+      for (int k = 0; k < nt_value_pairs; k++) {
+        memory.values[warp][row][k * 16 + lane / 4] = state.values[k][j][i];
+        memory.values[warp][row][k * 16 + lane / 4 + 8] = state.values[k][j][2 + i];
+      }
+    }
 }
 
+// What a tile adds to a warp's state; its keys are there.
+__device__ __forceinline__ void nt_add_tile(
+  const nt_decode_attention_arguments &a, const nt_decode_item &item, int tile, unsigned char *keys,
+  const nt_decode_barriers &barriers, const nt_place<NT_STAGES> &stage, const nt_item_rows &rows,
+  nt_query_operands &queries, const nt_u32 (&addresses)[nt_eights], const float (&slopes)[nt_eights][2],
+  nt_warp_state &state) {
+  unsigned char *values = keys + nt_key_bytes;
+  int new_row = item.context - 1 - tile * nt_tile;
+  nt_tile_scores scores = {};
+  if (new_row < nt_tile) {
+    nt_put_row<NT_HEAD_DIM, false>(keys, rows.key, new_row);
+    nt_fence_async_shared();
+    __syncwarp();
+  }
+  nt_scores(scores, queries, addresses, nt_shared_address(keys));
+  nt_softmax(a, item, tile, slopes, scores, state);
+  nt_barrier_wait(barriers.values_there(stage.index), stage.parity);
+  if (new_row < nt_tile) {
+    nt_put_row<NT_VALUE_DIM, true>(values, rows.value, new_row);
+    nt_fence_async_shared();
+    __syncwarp();
+  }
+  nt_add_values(scores, nt_shared_address(values), state);
+}
+
+// A computing warp's loop over items.
 __device__ __forceinline__ void nt_consume(
   const nt_decode_attention_arguments &a, nt_decode_memory &memory, const nt_decode_barriers &barriers) {
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  nt_u32 query_address =
-    nt_shared_address(memory.queries + lane % 16 * nt_query_pitch + lane / 16 * 8);
-  nt_stage stage;
-  for (nt_u32 taken = 0;; taken++) {
-    nt_decode_item item = barriers.next(memory, taken);
+  nt_place<NT_STAGES> stage;
+  for (nt_place<nt_item_places> place;; place.advance()) {
+    const nt_item_rows &rows = memory.items[place.index];
+    nt_barrier_wait(barriers.rows_there(place.index), place.parity);
+    nt_decode_item item = rows.item;
     if (item.sequence < 0) return;
-    nt_load_new_token<nt_merge_threads, nt_query_pitch>(a, item, memory.queries, memory.key, memory.value);
-    float slopes[2] = {};
-    if (NT_SLOPES)
-      for (int half = 0; half < nt_halves; half++) {
-        int row = lane / 4 + half * 8;
-        if (row < item.rows()) slopes[half] = a.alibi_slopes[item.first_head() + row];
-      }
-    nt_named_barrier(1, nt_merge_threads);
-    nt_u32 queries[nt_keeps_queries ? nt_query_steps : 1][4];
+    nt_u32 addresses[nt_eights];
+    float slopes[nt_eights][2] = {};
+#pragma unroll
+    for (int j = 0; j < nt_eights; j++) {
+      int row = j * 8 + lane % 8, head = j * 8 + lane % 4 * 2;
+      const nt_cache_bits *query = row < nt_pack_rows ? rows.queries + row * nt_query_pitch : memory.no_query;
+      addresses[j] = nt_shared_address(query + lane / 8 * 8);
+      if (NT_SLOPES)
+        for (int i = 0; i < 2; i++)
+          if (head + i < item.rows()) slopes[j][i] = a.alibi_slopes[item.first_head() + head + i];
+    }
+    nt_query_operands queries;
     if constexpr (nt_keeps_queries) {
 #pragma unroll
-      for (int step = 0; step < nt_query_steps; step++) nt_load_matrices(queries[step], query_address + step * 32);
+      for (int step = 0; step < nt_query_steps; step += 2) queries.load(addresses, step);
     }
 
-    nt_warp_state state;
-    for (int tile = item.tile; tile < item.end_tile; tile++) {
-      unsigned char *keys = memory.ring[stage.index], *values = keys + nt_key_bytes;
-      int position = tile * nt_tile + warp * 16, new_row = item.context - 1 - tile * nt_tile;
-      bool sees = position < item.context && position + 16 > item.first_seen;
-      bool has_new = new_row / 16 == warp && new_row < nt_tile;
-      float scores[2][4] = {};
-      nt_barrier_wait(barriers.keys_there(stage.index), stage.parity);
-      if (sees) {
-        if (has_new) {
-          nt_put_row<NT_HEAD_DIM, false>(keys, memory.key, new_row);
-          nt_fence_async_shared();
-          __syncwarp();
-        }
-        nt_scores(scores, queries, query_address, nt_shared_address(keys));
+    nt_item_state result;
+    for (int part = item.part; part < item.end_part; part++) {
+      nt_warp_state state;
+#pragma unroll
+      for (int j = 0; j < nt_eights; j++) state.m[j][0] = state.m[j][1] = -nt_infinity();
+      int start = item.start_of(part), end = item.start_of(part + 1);
+      for (int tile = start; tile < end; tile++, stage.advance()) {
+        nt_barrier_wait(barriers.keys_there(stage.index), stage.parity);
+        if ((tile - start) % nt_merge_warps == warp)
+          nt_add_tile(a, item, tile, memory.ring[stage.index], barriers, stage, rows, queries, addresses, slopes, state);
+        barriers.release(barriers.stage_free(stage.index));
       }
-      barriers.release(barriers.keys_free(stage.index));
-      if (sees) nt_softmax(a, item, position, slopes, scores, state);
-      nt_barrier_wait(barriers.values_there(stage.index), stage.parity);
-      if (sees) {
-        if (has_new) {
-          nt_put_row<NT_VALUE_DIM, true>(values, memory.value, new_row);
-          nt_fence_async_shared();
-          __syncwarp();
-        }
-        nt_add_values(scores, nt_shared_address(values), state);
-      }
-      barriers.release(barriers.values_free(stage.index));
-      stage.advance();
+      if (part == item.end_part - 1) barriers.release(barriers.item_free(place.index));
+      nt_put_state(state, memory.merge);
+      if (!nt_has_fours || part == item.part) result.clear();
+      nt_merge_warps_of_part(item, memory.merge, result);
     }
-    nt_put_state(state, memory.merge);
-    nt_merge(a, item, memory.merge);
+    nt_finish_item(a, item, memory.merge, result);
   }
 }
 

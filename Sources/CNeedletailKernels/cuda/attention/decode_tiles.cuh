@@ -32,13 +32,14 @@ struct nt_boxes {
   }
 };
 
-// A stage's place in the ring; it goes round.
-struct nt_stage {
+// A place in a ring of `count`; the parity of its barriers changes with every round.
+template <int count>
+struct nt_place {
   int index = 0;
   nt_u32 parity = 0;
 
   __device__ __forceinline__ void advance() {
-    if (++index == NT_STAGES) {
+    if (++index == count) {
       index = 0;
       parity ^= 1;
     }
@@ -48,34 +49,25 @@ struct nt_stage {
 #if NT_ARCH >= 900
 constexpr int nt_filled_arrivals = 1;
 
-// Starts the copies of one tile, by a warp. x: head_dim, y: position in the block, z: block * kv heads + kv head.
+// Starts the copies of one tile, by a warp: boxes of NT_WHOLE rows of a whole tile, of 16 rows of others. x: element of
+// the head, y: position in the block, z: block * kv heads + kv head.
 template <int columns>
 __device__ __forceinline__ void nt_fill_tile(
-  const nt_tensor_map *map, nt_boxes boxes, nt_i64 z, nt_u32 target, nt_u32 filled) {
-  int lane = threadIdx.x % 32, count = boxes.end - boxes.first;
-#if defined(NT_X) && NT_X >= 2
-  if (lane == 0) {
-    nt_barrier_expect(filled, columns * nt_column_bytes);
-#if NT_X == 2
-    for (int column = 0; column < columns; column++) nt_copy_box(target + column * nt_column_bytes, map, column * 64, 0, (nt_i32)z, filled);
-#elif NT_X == 3
-  asm volatile(
-    "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4, %5}], [%6];" ::"r"(
-      target), "l"(map), "r"(0), "r"(0), "r"(0), "r"((nt_i32)z), "r"(filled) : "memory");
-#endif
-  }
-  return;
-#endif
-  if (lane == 0) nt_barrier_expect(filled, count * columns * nt_box_bytes);
-  __syncwarp();
-  if (lane < count * columns) {
-#if defined(NT_X) && NT_X == 1
-    int box = boxes.first + lane / columns, column = lane % columns;
-#else
-    int box = boxes.first + lane % count, column = lane / count;
-#endif
-    nt_copy_box(
-      target + column * nt_column_bytes + box * nt_box_bytes, map, column * 64, box * 16, (nt_i32)z, filled);
+  const nt_tensor_map *whole, const nt_tensor_map *part, nt_boxes boxes, nt_i64 z, nt_u32 target, nt_u32 filled) {
+  if (threadIdx.x % 32 != 0) return;
+  int count = boxes.end - boxes.first;
+  nt_barrier_expect(filled, count * columns * nt_box_bytes);
+  if (count == 4) {
+#pragma unroll
+    for (int i = 0; i < nt_tile / NT_WHOLE * columns; i++) {
+      int row = i / columns * NT_WHOLE, column = i % columns;
+      nt_copy_box(target + column * nt_column_bytes + row * 128, whole, column * 64, row, (nt_i32)z, filled);
+    }
+  } else {
+    for (int row = boxes.first * 16; row < boxes.end * 16; row += 16)
+#pragma unroll
+      for (int column = 0; column < columns; column++)
+        nt_copy_box(target + column * nt_column_bytes + row * 128, part, column * 64, row, (nt_i32)z, filled);
   }
 }
 #else

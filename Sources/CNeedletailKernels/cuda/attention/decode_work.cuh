@@ -1,38 +1,47 @@
-// What decode attention computes is divided into items: a pack of query heads that share a kv head (at most 16), over
-// a part of one sequence's tiles of 64 positions. How many parts a sequence has depends on its own length only; all
-// blocks take items from one list, which each of them computes from the sequences' lengths.
+// How decode attention is divided into work.
+//
+// A sequence's tiles of 64 positions are divided into parts; how many depends on its own length only. Results are
+// summed up in fours of parts and then from four to four, always in this order, so that bits do not depend on who does
+// what. An item of work is one part, or, in steps with much work, one four, for a pack of query heads that share a kv
+// head (at most 16). All blocks take items from one list, which each of them computes from the sequences' lengths.
 //
 // Constants of a specialization: NT_KV_HEADS, NT_GROUP (query heads of a kv head), NT_SPLITS (the most parts of a
-// sequence), NT_SPLIT_TILES (a part has at least so many tiles, if the sequence has).
+// sequence), NT_SPLIT_TILES (a part has at least so many tiles, if the sequence has), NT_VALUE_DIM.
 #ifndef NEEDLETAIL_CUDA_DECODE_WORK_CUH
 #define NEEDLETAIL_CUDA_DECODE_WORK_CUH
 #include "paged_attention.h"
 
 constexpr int nt_tile = 64;
+constexpr int nt_four = 4;
 constexpr int nt_packs_per_kv_head = (NT_GROUP + 15) / 16;
 constexpr int nt_packs = NT_KV_HEADS * nt_packs_per_kv_head;
 constexpr int nt_pack_rows = NT_GROUP < 16 ? NT_GROUP : 16;
+// Whether items of four parts are worth their registers.
+constexpr bool nt_has_fours = nt_pack_rows * NT_VALUE_DIM <= 1024;
 
-// Counters: the next item, the blocks that have no more to do, and for each (sequence, pack) the parts that are done.
-enum { NT_NEXT_ITEM = 0, NT_FINISHED_BLOCKS = 1, NT_FINISHED_PARTS = 2 };
+// Counters: the next item, the blocks that have no more to do, and for each (sequence, pack) the items that are done.
+enum { NT_NEXT_ITEM = 0, NT_FINISHED_BLOCKS = 1, NT_FINISHED_ITEMS = 2 };
 
-// The tiles of a sequence that its last position sees, and their division.
+// a / b for 0 <= a < 2^22, given 1 / b.
+__device__ __forceinline__ int nt_divide(int a, int b, float reciprocal) {
+  int quotient = (int)((float)a * reciprocal), rest = a - quotient * b;
+  return quotient + (rest >= b ? 1 : rest < 0 ? -1 : 0);
+}
+
+// The tiles of a sequence that its last position sees, and the number of parts.
 struct nt_decode_span {
   int context;     // positions, the new one included
   int first_seen;  // the first position in the window
   int first_tile;
   int tiles;
-  int splits;
+  int parts;
 
   __device__ __forceinline__ nt_decode_span(const nt_decode_attention_arguments &a, int length) : context(length) {
     first_seen = a.window > 0 && context > a.window ? context - a.window : 0;
     first_tile = first_seen / nt_tile;
     tiles = (context + nt_tile - 1) / nt_tile - first_tile;
-    splits = (nt_u32)(tiles + NT_SPLIT_TILES - 1) / NT_SPLIT_TILES;
-    splits = splits > NT_SPLITS ? NT_SPLITS : splits < 1 ? 1 : splits;
-  }
-  __device__ __forceinline__ int part_start(int split) const {
-    return first_tile + (nt_u32)tiles * (nt_u32)split / (nt_u32)splits;
+    parts = (nt_u32)(tiles + NT_SPLIT_TILES - 1) / NT_SPLIT_TILES;
+    parts = parts > NT_SPLITS ? NT_SPLITS : parts < 1 ? 1 : parts;
   }
 };
 
@@ -40,13 +49,18 @@ struct nt_decode_span {
 struct nt_decode_item {
   int sequence;
   int pack;
-  int split;
-  int splits;
-  int tile;      // from this tile
-  int end_tile;  // to the one before this
+  int index;      // among the items of this sequence and pack
+  int count;      // of those
+  int part;       // from this part
+  int end_part;   // to the one before this
+  int parts;      // of the sequence
   int context;
   int first_seen;
+  int first_tile;  // of the sequence
+  int each;        // tiles of a part
+  int more;        // so many parts, the first, have one more
 
+  __device__ __forceinline__ int start_of(int part) const { return first_tile + part * each + min(part, more); }
   __device__ __forceinline__ int kv_head() const { return pack / nt_packs_per_kv_head; }
   __device__ __forceinline__ int first_head() const {
     return kv_head() * NT_GROUP + pack % nt_packs_per_kv_head * 16;
@@ -55,68 +69,94 @@ struct nt_decode_item {
     int left = NT_GROUP - pack % nt_packs_per_kv_head * 16;
     return left < 16 ? left : 16;
   }
-  // Whether the new token's position is in this part.
-  __device__ __forceinline__ bool has_new_token() const { return context > 0 && split == splits - 1; }
-  // Whether this item is the one that writes the new token to the cache.
+  // Whether the new token's position is in it.
+  __device__ __forceinline__ bool has_new_token() const { return context > 0 && end_part == parts; }
+  // Whether it is the one that writes the new token to the cache.
   __device__ __forceinline__ bool writes_cache() const {
     return has_new_token() && pack % nt_packs_per_kv_head == 0;
   }
-  // Where in `partials` a part's results are.
-  __device__ __forceinline__ nt_i64 partial(int part) const {
-    return ((nt_i64)sequence * nt_packs + pack) * NT_SPLITS + part;
-  }
+  // Where in `partials` the first result of the sequence and pack is.
+  __device__ __forceinline__ nt_i64 first_result() const { return ((nt_i64)sequence * nt_packs + pack) * NT_SPLITS; }
 };
 
-// The list of items, which a warp keeps: of each 32 sequences the number of items up to their end, and one group of 32
-// in its lanes.
+// The list of items, which a warp keeps: of each group of 32 sequences the number of items, and one group in its lanes.
 struct nt_decode_list {
   const nt_decode_attention_arguments &a;
-  int *ends;    // [sequences / 32]
+  int *counts;  // [sequences / 32]
+  int fours;    // 1: an item is a four
+  int total;    // items of all sequences
   int group;    // the group in the lanes:
   int context;  // of the lane's sequence
   int items;    // of the group's sequences up to the lane's
-  int total;    // items of all sequences
+
+  __device__ __forceinline__ int items_of(const nt_decode_span &span) const {
+    return fours ? (span.parts + nt_four - 1) / nt_four : span.parts;
+  }
+
+  __device__ __forceinline__ void load_context(int index) {
+    int sequence = index * 32 + threadIdx.x % 32;
+    group = index;
+    context = sequence < a.sequences ? a.context_lengths[sequence] : -1;
+  }
 
   __device__ __forceinline__ void load(int index) {
-    int lane = threadIdx.x % 32, sequence = index * 32 + lane;
-    group = index;
-    context = sequence < a.sequences ? a.context_lengths[sequence] : 0;
-    items = sequence < a.sequences ? nt_decode_span(a, context).splits * nt_packs : 0;
+    if (index != group) load_context(index);
+    items = context >= 0 ? items_of(nt_decode_span(a, context)) * nt_packs : 0;
 #pragma unroll
     for (int distance = 1; distance < 32; distance *= 2) {
       int other = __shfl_up_sync(~0u, items, distance);
-      if (lane >= distance) items += other;
+      if (threadIdx.x % 32 >= distance) items += other;
     }
   }
 
   __device__ __forceinline__ nt_decode_list(const nt_decode_attention_arguments &arguments, int *memory)
-      : a(arguments), ends(memory), total(0) {
-    for (int index = (int)((a.sequences + 31) / 32) - 1; index >= 0; index--) {
+      : a(arguments), counts(memory), fours(0), total(0), group(-1) {
+    int groups = (int)((a.sequences + 31) / 32);
+    if (nt_has_fours) {
+      // Fours if they do not leave blocks idle.
+      int parts = 0, grouped = 0;
+#pragma unroll 4
+      for (int index = groups - 1; index >= 0; index--) {
+        load_context(index);
+        nt_decode_span span(a, context);
+        parts += context >= 0 ? span.parts : 0;
+        grouped += context >= 0 ? (span.parts + nt_four - 1) / nt_four : 0;
+      }
+      nt_u32 rounds = (__reduce_add_sync(~0u, (nt_u32)parts) * nt_packs + gridDim.x - 1) / gridDim.x;
+      nt_u32 rounds_of_fours = (__reduce_add_sync(~0u, (nt_u32)grouped) * nt_packs + gridDim.x - 1) / gridDim.x * nt_four;
+      fours = rounds_of_fours <= rounds + rounds / 8 ? 1 : 0;
+    }
+    for (int index = groups - 1; index >= 0; index--) {
       load(index);
       int count = __shfl_sync(~0u, items, 31);
-      if (threadIdx.x % 32 == 0) ends[index] = count;
+      if (threadIdx.x % 32 == 0) counts[index] = count;
       total += count;
     }
     __syncwarp();
   }
 
-  // Item number `index`; all lanes get it.
-  __device__ __forceinline__ nt_decode_item find(int index) {
+  // Item number `place` of the list; all lanes get it.
+  __device__ __forceinline__ nt_decode_item find(int place) {
     int wanted = 0;
-    for (int count; index >= (count = ends[wanted]); wanted++) index -= count;
+    if (a.sequences > 32)
+      for (int count; place >= (count = counts[wanted]); wanted++) place -= count;
     if (wanted != group) load(wanted);
-    int within = __popc(__ballot_sync(~0u, items <= index));
-    int before = __shfl_sync(~0u, items, within > 0 ? within - 1 : 0), local = index - (within > 0 ? before : 0);
+    int within = __popc(__ballot_sync(~0u, items <= place));
+    int before = __shfl_sync(~0u, items, within > 0 ? within - 1 : 0), local = place - (within > 0 ? before : 0);
     nt_decode_span span(a, __shfl_sync(~0u, context, within));
     nt_decode_item item;
     item.sequence = wanted * 32 + within;
-    item.pack = (nt_u32)local / (nt_u32)span.splits;
-    item.split = local - item.pack * span.splits;
-    item.splits = span.splits;
-    item.tile = span.part_start(item.split);
-    item.end_tile = span.part_start(item.split + 1);
+    item.count = items_of(span);
+    item.pack = nt_divide(local, item.count, __frcp_rn((float)item.count));
+    item.index = local - item.pack * item.count;
+    item.part = fours ? item.index * nt_four : item.index;
+    item.end_part = fours ? min(item.part + nt_four, span.parts) : item.part + 1;
+    item.parts = span.parts;
     item.context = span.context;
     item.first_seen = span.first_seen;
+    item.first_tile = span.first_tile;
+    item.each = nt_divide(span.tiles, span.parts, __frcp_rn((float)span.parts));
+    item.more = span.tiles - item.each * span.parts;
     return item;
   }
 };

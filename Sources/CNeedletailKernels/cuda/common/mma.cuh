@@ -36,4 +36,11 @@ __device__ __forceinline__ void nt_load_matrices_transposed(nt_u32 (&r)[4], nt_u
                : "memory");
 }
 
+// Transposes an 8 x 8 matrix of 16-bit elements; a lane has columns 2t, 2t + 1 of row g, before and after.
+__device__ __forceinline__ nt_u32 nt_transpose_matrix(nt_u32 a) {
+  nt_u32 b;
+  asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(b) : "r"(a));
+  return b;
+}
+
 #endif
