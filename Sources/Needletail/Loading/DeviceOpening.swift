@@ -45,6 +45,7 @@ extension LoadOptions {
     options.isDeterministic = isDeterministic ?? false
     options.allowsLibraries = allowsLibraries
     options.makesGraphsAhead = makesGraphsAhead
+    options.timesSteps = timesSteps
     let notice = notice
     let cache = CubinCache(bundledFolder: kernels ?? CubinCache.defaultBundledFolder) { notice?($0) }
     return try CUDADevice(options, cache: cache)

@@ -52,6 +52,8 @@ public struct LoadOptions: Sendable {
   /// Whether a GPU's graphs of decode steps are made when the model is loaded, instead of when a number of requests is
   /// first met.
   public var makesGraphsAhead = false
+  /// Whether a GPU's time of each step is taken (`LLM.stepSentence`), which costs a little of it.
+  public var timesSteps = false
   /// What the engine takes on at once.
   public var limits = EngineLimits()
   /// Told the prepared share of the weights, 0 to 1, from several threads.

@@ -48,9 +48,11 @@ extension StepFigures {
       let (seconds, attoseconds) = (duration / steps).components
       return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
     }
-    return "\(replayed + eager) steps, \(replayed) of them graphs; the host took \(microseconds(submitting)) us a step and "
+    return
+      "\(replayed + eager) steps, \(replayed) of them graphs; the host took \(microseconds(submitting)) us a step and "
       + "waited \(microseconds(waiting)) us; \(graphs) graph\(graphs == 1 ? "" : "s") made, the longest in "
       + milliseconds(longestGraph)
+      + (computing > .zero ? "; the GPU took \(microseconds(computing)) us a step" : "")
   }
 }
 

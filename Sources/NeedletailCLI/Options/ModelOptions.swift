@@ -71,6 +71,7 @@ struct ModelOptions: ParsableArguments {
     options.allowsLibraries = libraries == .all
     options.gpuMemoryFraction = gpuMemoryFraction
     options.makesGraphsAhead = makeGraphsAhead
+    options.timesSteps = verbose
     options.notice = { Terminal.error("note: \($0)") }
     options.limits.maximumSequences = maxBatchSize
     options.limits.tokensPerStep = maxTokensPerStep

@@ -120,7 +120,7 @@ private final class ProductBench {
       var places: [BufferReference: UInt64] = [:]
       return try LoadedVariant(
         PlanVariant(maximumTokens: rows, launches: launches, activationBytes: 0, placements: []), limits: limits,
-        blockCount: 1, modules: modules, products: products, waitsForLaunches: false, driver: context.driver
+        blockCount: 1, modules: modules, products: products, options: device.options, driver: context.driver
       ) { [memory] reference in
         if case .weight = reference.buffer { return memory.address + UInt64(round) * region }
         let number = places[reference] ?? UInt64(places.count)

@@ -19,6 +19,12 @@ public final class CUDADevice: Device {
     /// Whether each launch is waited for, so that a failure names the kernel that failed: slow, for finding mistakes.
     /// The environment variable NEEDLETAIL_WAIT_FOR_LAUNCHES, set to 1, turns it on.
     public var waitsForLaunches = SystemFiles.environment("NEEDLETAIL_WAIT_FOR_LAUNCHES") == "1"
+    /// Whether decode steps run as graphs. NEEDLETAIL_GRAPHS=0 turns that off.
+    public var usesGraphs = SystemFiles.environment("NEEDLETAIL_GRAPHS") != "0"
+    /// Whether a kernel may start while the one before it ends. NEEDLETAIL_EARLY_STARTS=0 turns that off.
+    public var startsEarly = SystemFiles.environment("NEEDLETAIL_EARLY_STARTS") != "0"
+    /// Whether the GPU's time of each step is taken.
+    public var timesSteps = false
 
     /// GPU 0, all that is fast.
     public init() {}

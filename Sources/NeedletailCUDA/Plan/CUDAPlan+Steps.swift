@@ -31,6 +31,7 @@ extension CUDAPlan {
       UnsafeRawBufferPointer(start: slot.inputs, count: copied), toDevice: address(map.sides[side].inputs))
     try incoming.record(slot.arrived)
     try stream.wait(for: slot.arrived)
+    if let started = slot.started { try stream.record(started.event) }
     if let graph {
       try stream.launch(graph.executable)
     } else {
@@ -59,6 +60,15 @@ extension CUDAPlan {
     return CUDAPendingStep(
       self, slot, layout: drawn, rows: step.scoredRows.count, all: wantsAll, hostRows: step.hostRows, logits: logits,
       vocabularySize: vocabularySize)
+  }
+
+  /// Adds what a step took to the figures, once it has run.
+  fileprivate func add(waiting: Duration, _ slot: StepSlot) throws {
+    let computing = try slot.started.map { try slot.computed.seconds(since: $0.event) } ?? 0
+    figures.withLock {
+      $0.waiting += waiting
+      $0.computing += .seconds(computing)
+    }
   }
 
   /// Copies the rows of logits that the host reads, before the next step overwrites them.
@@ -110,7 +120,7 @@ private final class CUDAPendingStep: PendingPlanStep {
     let start = ContinuousClock.now
     try slot.event.synchronize()
     let waiting = ContinuousClock.now - start
-    plan.figures.withLock { $0.waiting += waiting }
+    try plan.add(waiting: waiting, slot)
     guard let layout else { return SampleResult(rowCount: 0, maximumTop: 0) }
     return slot.result(layout, rows: rows, all: all)
   }

@@ -61,7 +61,10 @@ public final class CUDAPlan: LoadedPlan, @unchecked Sendable {
     vocabularySize = plan.outputs.first { $0.name == "logits" }?.type.width ?? 0
     let slotBytes = StepLayout(plan.limits.maximumCounts, plan.limits).byteCount
     let resultBytes = SampleLayout(rows: plan.limits.scoredRows, maximumTop: SampleLayout.topLimit).byteCount
-    slots = try (0..<2).map { try StepSlot(context, side: $0, inputBytes: slotBytes, resultBytes: resultBytes) }
+    slots = try (0..<2).map {
+      try StepSlot(
+        context, side: $0, inputBytes: slotBytes, resultBytes: resultBytes, takesTime: options.timesSteps)
+    }
     incoming = try Stream(context, isHighPriority: true)
     outgoing = try Stream(context, isHighPriority: true)
     sampler = CUDASampler(plan, traits, modules: modules, map: map, memory: memory, context: context)
@@ -75,7 +78,7 @@ public final class CUDAPlan: LoadedPlan, @unchecked Sendable {
     variants = try plan.variants.map {
       try LoadedVariant(
         $0, limits: plan.limits, blockCount: blockCount, modules: modules, products: products,
-        waitsForLaunches: options.waitsForLaunches, driver: context.driver, address: address)
+        options: options, driver: context.driver, address: address)
     }
     try clear()
     for (index, values) in plan.constants.enumerated() where !values.isEmpty {
@@ -83,7 +86,7 @@ public final class CUDAPlan: LoadedPlan, @unchecked Sendable {
       try values.withUnsafeBytes { try stream.copy($0, toDevice: target) }
     }
     try stream.synchronize()
-    usesGraphs = !options.waitsForLaunches
+    usesGraphs = options.usesGraphs && !options.waitsForLaunches
     if usesGraphs, options.makesGraphsAhead { try makeGraphs() }
   }
 
@@ -125,6 +128,8 @@ public struct StepFigures: Sendable, Hashable {
   public var replayed = 0
   /// Steps that ran launch by launch.
   public var eager = 0
+  /// Time the GPU took for steps; zero unless steps are timed.
+  public var computing = Duration.zero
   /// Time the host took to submit steps, graphs not counted.
   public var submitting = Duration.zero
   /// Time the host waited for results.

@@ -10,6 +10,8 @@ final class StepSlot {
   private let resultMemory: PinnedBuffer
   /// Recorded when the inputs are on the GPU.
   let arrived: Event
+  /// Recorded when the step's kernels start; nil unless steps are timed.
+  let started: Mark?
   /// Recorded when the step's kernels have run.
   let computed: Event
   /// Recorded when what was drawn is on the host.
@@ -17,13 +19,14 @@ final class StepSlot {
   private var logitMemory: PinnedMemory?
   private var tailMemory: PinnedMemory?
 
-  init(_ context: Context, side: Int, inputBytes: Int, resultBytes: Int) throws(CUDAError) {
+  init(_ context: Context, side: Int, inputBytes: Int, resultBytes: Int, takesTime: Bool) throws(CUDAError) {
     self.context = context
     self.side = side
     inputMemory = try PinnedBuffer(context, byteCount: inputBytes)
     resultMemory = try PinnedBuffer(context, byteCount: resultBytes)
     arrived = try Event(context)
-    computed = try Event(context)
+    computed = try Event(context, takesTime: takesTime)
+    started = takesTime ? try Mark(context) : nil
     event = try Event(context)
   }
 
@@ -69,6 +72,12 @@ final class StepSlot {
     copy(&result.topLogProbabilities, layout.topLogProbabilities)
     return result
   }
+}
+
+/// An event that takes the time, which may be missing.
+final class Mark {
+  let event: Event
+  init(_ context: Context) throws(CUDAError) { event = try Event(context, takesTime: true) }
 }
 
 /// Pinned memory that may be replaced by more.
