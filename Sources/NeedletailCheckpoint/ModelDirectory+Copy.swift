@@ -13,7 +13,8 @@ extension ModelDirectory {
     "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",
     "chat_template.json",
   ]
-  private static let maximumCompanionBytes = 512 << 20
+  /// Bytes that each of them may have.
+  public static let maximumCompanionBytes = 512 << 20
 
   /// Copies everything but the weights to another directory, and tells what was copied.
   public func copyCompanions(to directory: String) throws(CheckpointError) -> [String] {

@@ -14,7 +14,7 @@ public struct EngineArchive: Sendable {
   public let manifest: EngineManifest
   /// The weights, mapped; each part is checked when it is read.
   public let weights: PreparedFile
-  private static let maximumManifestBytes = 512 << 20
+  static let maximumManifestBytes = 512 << 20
 
   /// Whether a directory holds an engine rather than a model.
   public static func isArchive(_ path: String) -> Bool {
@@ -40,6 +40,20 @@ public struct EngineArchive: Sendable {
     let directory = try ModelDirectory(path)
     let bytes = try directory.read(EngineManifest.fileName, limit: Self.maximumManifestBytes)
     let file = directory.path(of: EngineManifest.fileName)
+    manifest = try Self.manifest(bytes, path: path, file: file)
+    self.path = path
+    for companion in manifest.companions { try Self.check(companion, in: directory) }
+    guard manifest.gpu == nil || Self.kernelsPath(path) != nil else {
+      throw LoadError("\(path) has no folder of kernels, though it was built for a GPU; build it again")
+    }
+    guard manifest.weights.pieces.map(\.count) == manifest.plan.weights.map(\.byteCount) else {
+      throw LoadError("\(file): its weights are not those of its plan; build it again")
+    }
+    weights = try PreparedFile(directory.path(of: EngineManifest.weightsName), table: manifest.weights)
+  }
+
+  /// Reads and checks a manifest.
+  static func manifest(_ bytes: [UInt8], path: String, file: String) throws -> EngineManifest {
     let json: JSON
     do { json = try JSON.parse(bytes) } catch { throw LoadError("\(file): \(error)") }
     guard let format = json["format"]?.int, format == EngineManifest.currentFormat else {
@@ -52,21 +66,24 @@ public struct EngineArchive: Sendable {
       throw LoadError(
         "\(path) was built by version \(version) and this is \(NeedletailVersion.text); build it again")
     }
-    do { manifest = try json.decoded() } catch { throw LoadError("\(file): \(error)") }
-    self.path = path
-    for companion in manifest.companions { try Self.check(companion, in: directory) }
-    guard manifest.gpu == nil || Self.kernelsPath(path) != nil else {
-      throw LoadError("\(path) has no folder of kernels, though it was built for a GPU; build it again")
+    guard EngineManifest.isWhole(bytes) else {
+      throw LoadError("\(file) was changed or cut short after the engine was built; build it again")
     }
-    guard manifest.weights.pieces.map(\.count) == manifest.plan.weights.map(\.byteCount) else {
-      throw LoadError("\(file): its weights are not those of its plan; build it again")
-    }
-    weights = try PreparedFile(directory.path(of: EngineManifest.weightsName), table: manifest.weights)
+    do {
+      let manifest: EngineManifest = try json.decoded()
+      let plan = manifest.plan
+      try plan.validate()
+      let bytes = manifest.blockCount.multipliedReportingOverflow(by: plan.cacheBytesPerToken * plan.limits.blockSize)
+      guard 1...Int(Int32.max) ~= manifest.blockCount, !bytes.overflow, bytes.partialValue < 1 << 52 else {
+        throw PlanError("a cache of \(manifest.blockCount) blocks")
+      }
+      return manifest
+    } catch { throw LoadError("\(file): \(error)") }
   }
 
   private static func check(_ companion: EngineManifest.Companion, in directory: ModelDirectory) throws {
-    let bytes = try directory.read(companion.name, limit: max(companion.byteCount, 0) + 1)
-    guard bytes.count == companion.byteCount, checksum(bytes) == companion.checksum else {
+    let bytes = try? directory.read(companion.name, limit: ModelDirectory.maximumCompanionBytes)
+    guard let bytes, bytes.count == companion.byteCount, checksum(bytes) == companion.checksum else {
       throw LoadError("\(directory.path(of: companion.name)) was changed after the engine was built; build it again")
     }
   }
@@ -87,10 +104,26 @@ public struct EngineArchive: Sendable {
       throw LoadError(
         "\(path) is an engine for \(plan.target.architecture), and this is \(target.architecture); build it again here")
     }
+    if let gpu = manifest.gpu, let here = (device.catalog as? CUDACatalog)?.gpu, gpu != here {
+      throw LoadError(
+        "\(path) is an engine for \(Self.text(gpu)), and this GPU has \(Self.text(here)); build it again here")
+    }
     guard manifest.kernelSources == Self.kernelSources else {
       throw LoadError("\(path) was built with other kernels than this program has; build it again")
     }
+    for planned in plan.weights {
+      let bytes = device.catalog.byteCount(of: planned.weight, dtype: planned.dtype, layout: planned.layout)
+      guard bytes == planned.byteCount else {
+        throw LoadError(
+          "\(path): \(planned.weight.description) has \(planned.byteCount) bytes, not \(bytes); build it again")
+      }
+    }
     try check(options)
+  }
+
+  private static func text(_ gpu: GPUTraits) -> String {
+    "\(gpu.multiprocessors) multiprocessors, \(gpu.sharedBytesPerBlock >> 10) KiB of shared memory a block and "
+      + "\(gpu.l2Bytes >> 20) MiB of second-level cache"
   }
 
   // Options that the plan was made with: left out, they are the engine's.

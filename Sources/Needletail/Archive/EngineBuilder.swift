@@ -53,13 +53,13 @@ public struct EngineBuilder {
       try compileKernels(folder)
     }
     manifest.companions = try package.directory.copyCompanions(to: directory).map { name in
-      let bytes = try package.directory.read(name, limit: 1 << 30)
+      let bytes = try package.directory.read(name, limit: ModelDirectory.maximumCompanionBytes)
       return .init(name: name, byteCount: bytes.count, checksum: EngineArchive.checksum(bytes))
     }
     manifest.weights = try writeWeights(to: "\(directory)/\(EngineManifest.weightsName)", progress)
-    let text = try JSON(encoding: manifest).text(.compact)
-    try ModelDirectory.write(Array(text.utf8), to: "\(directory)/\(EngineManifest.fileName)")
-    return manifest.weights.byteCount + text.utf8.count + manifest.companions.reduce(0) { $0 + $1.byteCount }
+    let text = try manifest.sealed()
+    try ModelDirectory.write(text, to: "\(directory)/\(EngineManifest.fileName)")
+    return manifest.weights.byteCount + text.count + manifest.companions.reduce(0) { $0 + $1.byteCount }
   }
 
   private func writeWeights(to path: String, _ progress: (@Sendable (Double) -> Void)?) throws -> PreparedFileTable {

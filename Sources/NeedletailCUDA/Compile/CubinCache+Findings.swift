@@ -36,6 +36,14 @@ extension CubinCache {
     return findings
   }
 
+  /// The kernels in a folder: their files, sizes, and whether their checksums are right.
+  public static func files(in folder: String) -> [(name: String, byteCount: Int, isWhole: Bool)] {
+    kernels(in: folder).map { name in
+      let bytes = SystemFiles.read("\(folder)/\(name)", limit: CompiledKernel.fileLimit) ?? []
+      return (name, bytes.count, CompiledKernel(file: bytes) != nil)
+    }
+  }
+
   private static func kernels(in folder: String) -> [String] {
     SystemFiles.names(in: folder).filter { $0.hasSuffix(".cubin") }
   }

@@ -67,7 +67,8 @@ struct InspectCommand: ParsableCommand {
       throw UsageError("\(error)".replacing(path + "/config.json", with: name))
     }
     var inspection = try Inspection(
-      name: name, package: package, device: try device(options), options: options, batch: batch, context: context,
+      name: name, package: package, device: try device(options, for: package), options: options, batch: batch,
+      context: context,
       prefill: prefill)
     if measure { try inspection.measure(seed: options.dummySeed) }
     if let html {
@@ -84,7 +85,7 @@ struct InspectCommand: ParsableCommand {
 
 extension InspectCommand {
   /// The device to compile for. A GPU that is asked for and cannot be opened is planned for.
-  private func device(_ options: LoadOptions) throws -> any Device {
+  private func device(_ options: LoadOptions, for package: ModelPackage) throws -> any Device {
     if let gpu {
       guard let known = KnownGPU.named(gpu) else {
         let names = KnownGPU.all.map { "\($0.traits.architecture) (\($0.name))" }.joined(separator: ", ")
@@ -93,9 +94,13 @@ extension InspectCommand {
       guard options.device != .cpu else { throw UsageError("--gpu is for --device cuda, not cpu") }
       return PlannedGPU(known, options)
     }
-    do { return try options.openDevice() } catch let error as LoadError where options.device == .cuda && !measure {
-      guard let known = KnownGPU.named("h200") else { throw error }
-      Terminal.error("\(error); compiled for an \(known.name) instead")
+    let engineGPU = package.archive?.manifest.plannedGPU
+    let wantsGPU = options.device == .cuda || engineGPU != nil && options.device == .auto
+    do {
+      return try options.openDevice(for: package.directory.path)
+    } catch let error as LoadError where wantsGPU && !measure {
+      guard let known = engineGPU ?? KnownGPU.named("h200") else { throw error }
+      Terminal.error("\(error); \(engineGPU == nil ? "compiled" : "shown") for an \(known.name) instead")
       return PlannedGPU(known, options)
     }
   }

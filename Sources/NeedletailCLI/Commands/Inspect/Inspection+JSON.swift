@@ -9,6 +9,7 @@ extension Inspection {
       "name": .string(name), "model_type": .string(compiled.package.modelType),
       "parameters": .int(compiled.package.parameterCount), "device": .string(compiled.device.summary),
       "dtype": .string(compiled.precision.dtype.name), "version": .string(Version.text),
+      "engine": engine?.json ?? .null,
       "limits": [
         "tokens_per_step": .int(limits.tokens), "sequences": .int(limits.sequences),
         "scored_rows": .int(limits.scoredRows), "sequence_length": .int(limits.sequenceLength),

@@ -6,7 +6,12 @@ extension Inspection {
   func text(showsGraphs: Bool, pass: String?, showsAll: Bool) throws -> String {
     if let pass { return try graphText(pass) }
     var sections = [summary]
-    sections.append(showsGraphs ? passesText(whole: showsAll) : passesTable)
+    // An engine has the plan and no graphs.
+    if let engine {
+      sections.append(engine.text)
+    } else {
+      sections.append(showsGraphs ? passesText(whole: showsAll) : passesTable)
+    }
     for phase in phases {
       sections.append(launches(phase, showsAll: showsAll))
       if let shapes = shapes(phase, showsAll: showsAll) { sections.append(shapes) }
@@ -17,6 +22,9 @@ extension Inspection {
   }
 
   private func graphText(_ pass: String) throws -> String {
+    guard engine == nil else {
+      throw UsageError("\(name) is an engine, which has no graphs; inspect the model it was built from")
+    }
     guard let found = graphs.last(where: { $0.pass == pass }) else {
       let names = graphs.map(\.pass).joined(separator: ", ")
       throw UsageError("there is no pass \(pass); there are \(names)")

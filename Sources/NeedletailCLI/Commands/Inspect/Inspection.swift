@@ -11,6 +11,8 @@ struct Inspection {
   var phases: [InspectionPhase]
   /// The name to show.
   let name: String
+  /// What lies in the engine that was given; nil for models.
+  let engine: EngineContents?
 
   init(
     name: String, package: ModelPackage, device: any Device, options: LoadOptions, batch: Int, context: Int,
@@ -20,6 +22,7 @@ struct Inspection {
     compiled = try CompiledModel(package, on: device, options: options) { graphs.append(($0, $1)) }
     self.graphs = graphs
     self.name = name
+    engine = try package.archive.map(EngineContents.init)
     let plan = compiled.plan
     let limits = plan.limits
     guard batch <= limits.sequences else {

@@ -1,0 +1,95 @@
+import Foundation
+import NeedletailCheckpoint
+import NeedletailJSON
+import Testing
+
+/// `build`, and engines as `--model`.
+@Suite(.enabled(if: CommandLineProgram.isAvailable))
+final class EngineCommandTests {
+  private let folder: String
+  private let engine: String
+  private let built: CommandLineProgram.Outcome
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory.appendingPathComponent("needletail-\(UUID().uuidString)").path
+    engine = folder + "/engine"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    built = CommandLineProgram.run([
+      "build", "--model", CommandLineProgram.demo, "--device", "cpu", "--output", engine, "--max-sequence-length",
+      "1024", "--json",
+    ])
+    #expect(built.code == 0, "\(built.error)")
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+  private func run(_ arguments: String...) -> CommandLineProgram.Outcome { CommandLineProgram.run(arguments) }
+
+  @Test func buildsAndRuns() throws {
+    let json = try JSON.parse(built.output)
+    #expect(json["engine"]?.string == engine && json["kernels"]?.int == 0)
+    let bytes = try FileManager.default.contentsOfDirectory(atPath: engine).reduce(0) { sum, name in
+      sum + (try FileManager.default.attributesOfItem(atPath: "\(engine)/\(name)")[.size] as? Int ?? 0)
+    }
+    #expect(json["bytes"]?.int == bytes)
+    let prompt = ["--prompt", "Once upon a time", "--max-tokens", "40"]
+    let ofEngine = CommandLineProgram.run(["run", "--model", engine] + prompt)
+    let ofModel = CommandLineProgram.run(["run", "--model", CommandLineProgram.demo, "--device", "cpu"] + prompt)
+    #expect(ofEngine.code == 0 && ofEngine.output == ofModel.output && !ofModel.output.isEmpty, "\(ofEngine.error)")
+    let tokens = run("tokenize", "--model", engine, "--text", "Hello", "--json")
+    #expect(tokens.output == run("tokenize", "--model", CommandLineProgram.demo, "--text", "Hello", "--json").output)
+  }
+
+  @Test func inspectShowsWhatIsInside() throws {
+    let text = run("inspect", engine).output
+    for part in [
+      "ENGINE", "built for   CPU", "weights.bin", "config.json", "GB, read and compared", "LAUNCHES of a decode",
+    ] {
+      #expect(text.contains(part), "\(part)")
+    }
+    let json = try JSON.parse(run("inspect", engine, "--json").output)
+    #expect(json["engine"]?["checksums_are_right"]?.bool == true && json["engine"]?["device"]?.string == "cpu")
+    #expect(json["engine"]?["weight_bytes"]?.int == json["weight_bytes"]?.int)
+    #expect(try JSON.parse(run("inspect", CommandLineProgram.demo, "--json").output)["engine"] == .null)
+    let graph = run("inspect", engine, "--graph", "model")
+    #expect(graph.code == 2 && graph.error.contains("is an engine, which has no graphs"))
+  }
+
+  @Test func refusals() {
+    func refusal(_ arguments: String...) -> String {
+      let outcome = CommandLineProgram.run(arguments)
+      return outcome.code == 2 ? outcome.error : "code \(outcome.code): \(outcome.error)"
+    }
+    #expect(
+      refusal("build", "--model", engine, "--output", folder + "/again")
+        .contains("is an engine already; give --model the model it was built from"))
+    #expect(
+      refusal("run", "--prompt", "x", "--model", engine, "--load-format", "dummy")
+        .contains("is an engine, which has its weights; leave out --load-format"))
+    #expect(
+      refusal("run", "--prompt", "x", "--model", engine, "--max-batch-size", "3").contains(
+        "was built with --max-batch-size 64, not 3"))
+    #expect(
+      refusal("build", "--model", CommandLineProgram.demo, "--device", "cpu", "--output", CommandLineProgram.demo)
+        .contains("holds a model; give --output a directory of its own"))
+    #expect(
+      refusal("build", "--model", CommandLineProgram.demo, "--device", "cpu", "--tune", "--output", folder + "/t")
+        .contains("--tune measures on a GPU"))
+    #expect(
+      refusal("build", "--model", CommandLineProgram.demo, "--device", "cpu", "--output", folder + "/no/such")
+        .contains("no/such"))
+  }
+
+  @Test func damageIsASentenceThatNamesTheFile() throws {
+    let copy = folder + "/damaged"
+    try FileManager.default.copyItem(atPath: engine, toPath: copy)
+    var weights = try Data(contentsOf: URL(fileURLWithPath: copy + "/weights.bin"))
+    weights[weights.count / 3] ^= 4
+    try weights.write(to: URL(fileURLWithPath: copy + "/weights.bin"))
+    let outcome = run("run", "--model", copy, "--prompt", "x")
+    #expect(outcome.code == 2 && outcome.error.contains("weights.bin: is damaged"), "\(outcome.error)")
+    let inspected = try JSON.parse(run("inspect", copy, "--json").output)
+    #expect(inspected["engine"]?["checksums_are_right"]?.bool == false)
+    #expect(run("inspect", copy, "--no-graphs").output.contains("weights.bin: is damaged"))
+  }
+}
