@@ -1,7 +1,7 @@
 import NeedletailGraph
 
-/// How the kernels that touch each element once run on a GPU (`elementwise.h`): a thread has eight columns, blocks along y
-/// share the rows.
+/// How the kernels that touch each element once run on a GPU (`elementwise.h`): a thread has eight columns, blocks
+/// along y share the rows.
 public enum GPUElementwise {
   /// Elements of a thread in a row (`NT_VECTOR` of `vectors.cuh`).
   static let vector = 8

@@ -42,13 +42,16 @@ public struct GPURMSNorm: Hashable, Sendable {
 
   /// The launch: a block a row.
   ///
-  /// With few rows a warp has one segment, for the shortest way from the first load to the last store; with many it
-  /// holds several, so that more rows are under way on a multiprocessor at once.
+  /// With few rows a warp has one segment, for the shortest way from the first load to the last store. With many it
+  /// holds several: two where as many blocks as are resident go over the rows, each reading its next row while it
+  /// finishes one; four, and a block for each row, where a second operand takes the registers for that.
   public func launch(on gpu: GPUTraits) -> GPULaunch {
     let segments = max(1, (width + Self.segment - 1) / Self.segment)
-    let wanted = maximumRows <= 4 * gpu.multiprocessors ? 1 : 2
+    let isLong = maximumRows > 4 * gpu.multiprocessors
+    let wanted = isLong ? (delta == nil ? 2 : 4) : 1
     let held = [1, 2, 4].first { $0 >= wanted && (segments + $0 - 1) / $0 <= 32 } ?? 0
     let warps = held > 0 ? (segments + held - 1) / held : 32
+    let limit = held == 1 || held == 2 ? gpu.multiprocessors * max(1, 1024 / (warps * 32)) : 1 << 30
     return GPULaunch(
       GPUFunction(
         "norm/rms_norm.cu", entry: "rms_norm",
@@ -56,7 +59,7 @@ public struct GPURMSNorm: Hashable, Sendable {
           "NT_X": Int(x.rawValue), "NT_DELTA": Int(delta?.rawValue ?? 0), "NT_SUM": Int(sum?.rawValue ?? 0),
           "NT_WEIGHT": Int(weight.rawValue), "NT_OUT": Int(out?.rawValue ?? 0), "NT_CENTER": centers ? 1 : 0,
           "NT_WARPS": warps, "NT_HELD": held,
-        ]), grid: [GridExtent(rows, limit: gpu.multiprocessors * 64)], threads: warps * 32,
+        ]), grid: [GridExtent(rows, limit: limit)], threads: warps * 32,
       choice: held > 0 ? "rule: a row in the registers of a block" : "rule: a row too wide for registers")
   }
 }

@@ -1,5 +1,5 @@
-// Rows of a table by index (include/elementwise.h): embeddings, and the rows of a step that are scored. An index may stand
-// for a token that the step before chose. A thread has eight columns (x) of some rows (y).
+// Rows of a table by index (include/elementwise.h): embeddings, and the rows of a step that are scored. An index may
+// stand for a token that the step before chose. A thread has eight columns (x) of some rows (y).
 //
 // NT_X, NT_OUT: storage types. Weights in panels are for the CPU device: x_panels is 0 here.
 #include "elementwise.h"

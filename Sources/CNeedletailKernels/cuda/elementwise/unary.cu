@@ -1,5 +1,5 @@
-// out = activation(x) * scale + offset, or a soft cap (include/elementwise.h). A thread has eight columns (x) of some rows
-// (y).
+// out = activation(x) * scale + offset, or a soft cap (include/elementwise.h). A thread has eight columns (x) of some
+// rows (y).
 //
 // NT_X, NT_OUT: storage types. NT_ACTIVATION: which function. NT_SOFTCAP: 1 where a soft cap takes its place.
 #include "elementwise.h"

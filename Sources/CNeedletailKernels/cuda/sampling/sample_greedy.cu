@@ -1,7 +1,7 @@
 // The largest logit's token of each row that asks for nothing else (sample.h), ties to the lower id.
 //
-// A row is shared by gridDim.x blocks, which leave the best of their parts in the workspace; the one that comes last takes
-// the best of these. The order of blocks makes no difference: the best is that of whole numbers.
+// A row is shared by gridDim.x blocks, which leave the best of their parts in the workspace; the one that comes last
+// takes the best of these. The order of blocks makes no difference: the best is that of whole numbers.
 #include "sample_cuda.h"
 #include "common/launch.cuh"
 #include "sampling/sample_kinds.cuh"

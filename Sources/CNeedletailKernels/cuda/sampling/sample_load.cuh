@@ -5,19 +5,26 @@
 
 #define SAMPLE_BATCH 8
 
-// Clean logits to row.values.
-__device__ __forceinline__ void sample_load(const sample_row &row, const float *logits, nt_i64 vocabulary) {
+// Clean logits to row.values, and the thread's largest one's key.
+__device__ __forceinline__ void sample_load(sample_row &row, const float *logits, nt_i64 vocabulary) {
+  float largest = SAMPLE_NONE;
   const bool aligned = ((nt_u64)logits & 15) == 0;
   for (int start = (threadIdx.x % 32) * 4; start < row.chunk; start += SAMPLE_BATCH * 128) {
     float4 batch[SAMPLE_BATCH];
+    // Loads without another way around them, so that all are under way at once.
 #pragma unroll
     for (int i = 0; i < SAMPLE_BATCH; i++) {
       const nt_i64 id = row.first + start + i * 128;
       batch[i] = make_float4(SAMPLE_NONE, SAMPLE_NONE, SAMPLE_NONE, SAMPLE_NONE);
-      if (start + i * 128 >= row.chunk) continue;
-      if (aligned && id + 4 <= vocabulary) {
+      if (aligned && start + i * 128 < row.chunk && id + 4 <= vocabulary)
         batch[i] = __ldcs((const float4 *)(logits + id));
-      } else {
+    }
+    const nt_i64 last = row.first + start + (SAMPLE_BATCH - 1) * 128;
+    if (!aligned || last + 4 > vocabulary) {
+#pragma unroll
+      for (int i = 0; i < SAMPLE_BATCH; i++) {
+        const nt_i64 id = row.first + start + i * 128;
+        if (start + i * 128 >= row.chunk || (aligned && id + 4 <= vocabulary)) continue;
         if (id < vocabulary) batch[i].x = logits[id];
         if (id + 1 < vocabulary) batch[i].y = logits[id + 1];
         if (id + 2 < vocabulary) batch[i].z = logits[id + 2];
@@ -25,11 +32,14 @@ __device__ __forceinline__ void sample_load(const sample_row &row, const float *
       }
     }
 #pragma unroll
-    for (int i = 0; i < SAMPLE_BATCH; i++)
-      if (start + i * 128 < row.chunk)
-        *(float4 *)(row.values + start + i * 128) = make_float4(
-          sample_clean(batch[i].x), sample_clean(batch[i].y), sample_clean(batch[i].z), sample_clean(batch[i].w));
+    for (int i = 0; i < SAMPLE_BATCH; i++) {
+      const float4 four = make_float4(
+        sample_clean(batch[i].x), sample_clean(batch[i].y), sample_clean(batch[i].z), sample_clean(batch[i].w));
+      largest = fmaxf(fmaxf(fmaxf(four.x, four.y), fmaxf(four.z, four.w)), largest);
+      if (start + i * 128 < row.chunk) *(float4 *)(row.values + start + i * 128) = four;
+    }
   }
+  row.largest = largest > SAMPLE_NONE ? sample_key(largest) : 0;
   __syncwarp();
 }
 
@@ -62,10 +72,10 @@ __device__ __forceinline__ void sample_apply_list(
 #pragma unroll
     for (int i = 0; i < SAMPLE_BATCH; i++) {
       const bool mine = entries[i].token >= row.first && entries[i].token < end;
-      if (!__any_sync(0xffffffffu, mine)) continue;
-      const nt_u32 same = __match_any_sync(0xffffffffu, mine ? entries[i].token : -1);
+      if (!__any_sync(SAMPLE_ALL_LANES, mine)) continue;
+      const nt_u32 same = __match_any_sync(SAMPLE_ALL_LANES, mine ? entries[i].token : -1);
       const int turn = __popc(same & ((1u << lane) - 1));
-      for (int now = 0; __any_sync(0xffffffffu, mine && turn >= now); now++) {
+      for (int now = 0; __any_sync(SAMPLE_ALL_LANES, mine && turn >= now); now++) {
         if (mine && turn == now) {
           float *value = row.values + (entries[i].token - row.first);
           *value = change(*value, entries[i]);
@@ -76,8 +86,9 @@ __device__ __forceinline__ void sample_apply_list(
   }
 }
 
+// Also finds the thread's largest value anew.
 SAMPLE_CALL void sample_edit(
-  const sample_row &row, const nt_sample_arguments &a, const nt_sampling_row &parameters) {
+  sample_row &row, const nt_sample_arguments &a, const nt_sampling_row &parameters) {
   if (parameters.mask_start >= 0) sample_apply_mask(row, a.masks + parameters.mask_start, a.vocabulary);
   sample_apply_list(
     row, a.biases + parameters.bias_start, parameters.bias_count, a.vocabulary,
@@ -93,16 +104,20 @@ SAMPLE_CALL void sample_edit(
             value, __fmaf_rn(parameters.frequency_penalty, (float)entry.generated, parameters.presence_penalty));
         return value;
       });
-  // What a change made infinite or not a number.
-  SAMPLE_EACH(row, four, index, {
-    *(float4 *)(row.values + index) =
+  // A change may have made infinity or not a number.
+  float largest = SAMPLE_NONE;
+  SAMPLE_EACH_FAST(row, four, index, {
+    const float4 clean =
       make_float4(sample_clean(four[0]), sample_clean(four[1]), sample_clean(four[2]), sample_clean(four[3]));
+    largest = fmaxf(fmaxf(fmaxf(clean.x, clean.y), fmaxf(clean.z, clean.w)), largest);
+    *(float4 *)(row.values + index) = clean;
   })
+  row.largest = largest > SAMPLE_NONE ? sample_key(largest) : 0;
   __syncwarp();
 }
 
-// Where nothing has a finite logit: the lowest id that the mask allows and no bias bans, else that the mask allows, else 0.
-// By one whole block.
+// Where nothing has a finite logit: the lowest id that the mask allows and no bias bans, else that the mask allows,
+// else 0. By one whole block.
 SAMPLE_CALL nt_i32 sample_fallback(
   sample_shared *shared, const nt_sample_arguments &a, const nt_sampling_row &parameters) {
   if (threadIdx.x == 0) shared->found[0] = shared->found[1] = ~0ull;

@@ -1,5 +1,5 @@
-// The numbers behind a draw, the same bits as on the CPU device (cpu/sampling): a counter generator, exp, probabilities in
-// fixed point, a logarithm, keys in the order of numbers.
+// The numbers behind a draw, the same bits as on the CPU device (cpu/sampling): a counter generator, exp, probabilities
+// in fixed point, a logarithm, keys in the order of numbers.
 #ifndef NEEDLETAIL_CUDA_SAMPLE_NUMBERS_CUH
 #define NEEDLETAIL_CUDA_SAMPLE_NUMBERS_CUH
 #include "types.h"
@@ -39,9 +39,10 @@ __device__ __forceinline__ nt_u64 sample_random(nt_u64 seed, nt_u64 position) {
   return (nt_u64)x1 << 32 | x0;
 }
 
-// exp of numbers up to 0: operation by operation that of cpu/common/vector_math.h.
+// exp of numbers up to 0: operation by operation that of cpu/common/vector_math.h, but numbers below -60, whose exp has
+// no mass, give that of -60.
 __device__ __forceinline__ float sample_exp(float x) {
-  x = x < -104.5f ? -104.5f : x;
+  x = x < -60.0f ? -60.0f : x;
   const float shift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
   const float shifted = __fmaf_rn(x, 1.44269504088896341f, shift), n = __fsub_rn(shifted, shift);
   float r = __fmaf_rn(n, -0.693359375f, x);
@@ -53,21 +54,35 @@ __device__ __forceinline__ float sample_exp(float x) {
   p = __fmaf_rn(p, r, 1.6666665459e-1f);
   p = __fmaf_rn(p, r, 5.0000001201e-1f);
   p = __fadd_rn(__fmaf_rn(__fmul_rn(p, r), r, r), 1.0f);
-  const int exponent = __float_as_int(shifted) - __float_as_int(shift);
-  if (exponent >= -120) return __int_as_float(__float_as_int(p) + (exponent << 23));
-  // 2^n in two factors: n may be below the exponents of normal numbers.
-  const int half = exponent >> 1;
-  return p * __int_as_float((half + 127) << 23) * __int_as_float((exponent - half + 127) << 23);
+  // The shift's own bits leave the word.
+  return __uint_as_float(__float_as_uint(p) + (__float_as_uint(shifted) << 23));
 }
 
-// A weight (0 ... 1) as a multiple of 2^-40, rounded to nearest, ties to even: sums of integers have no order.
-__device__ __forceinline__ nt_u64 sample_mass(float weight) {
-  const nt_u32 bits = __float_as_uint(weight);
-  // From 2^-17 on a float's last bit is worth 2^-40 or more.
-  const int shift = (int)(bits >> 23) - 110;
-  if (shift >= 0) return (nt_u64)(bits & 0x7fffffu | 0x800000u) << shift;
-  return __float_as_uint(__fadd_rn(__fmul_rn(weight, 0x1p40f), 8388608.0f)) - 0x4b000000u;
-}
+// A weight (0 ... 1) as a multiple of 2^-40, rounded to nearest, ties to even: sums of integers have no order. It is
+// had as a multiple of 2^-20 and what that leaves of it, both by adding a number whose last bit is the unit.
+struct sample_mass {
+  nt_u32 high;
+  int low;
+  __device__ __forceinline__ void add(float weight) {
+    const float shifted = __fadd_rn(weight, 8.0f), rest = __fsub_rn(weight, __fsub_rn(shifted, 8.0f));
+    high += __float_as_uint(shifted) - 0x41000000u;
+    low += __float_as_int(__fmaf_rn(rest, 0x1p40f, 12582912.0f)) - 0x4b400000;
+  }
+  __device__ __forceinline__ nt_u64 value() const { return ((nt_u64)high << 20) + (nt_i64)low; }
+};
+
+// How values are turned into masses: weight = exp((value - maximum) * scale).
+struct sample_weighing {
+  float maximum, scale;
+  __device__ __forceinline__ float weight(float value) const {
+    return sample_exp(__fmul_rn(__fsub_rn(value, maximum), scale));
+  }
+  __device__ __forceinline__ nt_u64 mass(float value) const {
+    sample_mass mass = {0, 0};
+    mass.add(weight(value));
+    return mass.value();
+  }
+};
 
 // ln x of a positive normal number: x = 2^e m, ln m = 2 artanh((m - 1) / (m + 1)) as a series.
 __device__ __forceinline__ double sample_log(double x) {

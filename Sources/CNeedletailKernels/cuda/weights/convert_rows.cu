@@ -1,6 +1,6 @@
 // Rows of a weight in another storage type (include/dummy_weights.h), for weights that are loaded in the type of the
-// checkpoint. A thread has eight columns (x) of some rows (y); of a transposed source, a block has tiles of 64 x 64 that
-// it turns round in shared memory, so that both sides are accessed along their own rows.
+// checkpoint. A thread has eight columns (x) of some rows (y); of a transposed source, a block has tiles of 64 x 64
+// that it turns round in shared memory, so that both sides are accessed along their own rows.
 //
 // NT_X, NT_OUT: storage types. NT_TRANSPOSED: 1: the source is [columns, rows].
 #include "dummy_weights.h"

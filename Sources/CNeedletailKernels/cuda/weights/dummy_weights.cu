@@ -25,7 +25,9 @@ __device__ __forceinline__ float dummy_weight(nt_u64 key, nt_u64 index) {
   x ^= x >> 15;
   x = (x + (nt_u32)(key >> 32)) * 0x735A2D97u;
   x ^= x >> 15;
-  const float magnitude = __fmul_rn((float)(int)((x >> 9) + 16), 0x1.1EB82Ep-28f);
+  // (x >> 9) + 16 as a float: the bits are added below 2^23's, which is exact and cheaper than a conversion.
+  const float whole = __fsub_rn(__uint_as_float(x >> 9 | 0x4b000000u), 8388592.0f);
+  const float magnitude = __fmul_rn(whole, 0x1.1EB82Ep-28f);
   return __uint_as_float(__float_as_uint(magnitude) | x << 31);
 }
 
@@ -45,10 +47,9 @@ extern "C" __global__ void dummy_weights(const __grid_constant__ nt_dummy_weight
     }
     float values[NT_VECTOR];
 #pragma unroll
-    for (int i = 0; i < NT_VECTOR; i++) {
-      const nt_u64 own = index + i;
-      values[i] = dummy_weight(own >> 32 == part ? key : stream_key(a.tensor_key, own), own);
-    }
+    for (int i = 0; i < NT_VECTOR; i++) values[i] = dummy_weight(key, index + i);
+    if ((index + NT_VECTOR - 1) >> 32 != part)
+      for (int i = 0; i < NT_VECTOR; i++) values[i] = dummy_weight(stream_key(a.tensor_key, index + i), index + i);
     nt_store_part<NT_OUT>(a.out, row * a.out_stride + column, values, left, aligned);
   }
 }
