@@ -90,6 +90,14 @@ import Testing
     #expect(splits > 0, "otherwise parts of k are taken, and this test says something")
   }
 
+  @Test func fewScoredRowsOfManyDoNotPayForTheOthers() {
+    var logits = problem(128_256, 4096, rows: 256, out: .float32)
+    logits.rows = .scoredRows
+    let launch = kernel(logits)
+    #expect(value(launch, "NT_TILE_M") == 128)
+    #expect(value(launch, "NT_SHARE") != HopperMatmul.Sharing.weight.rawValue)
+  }
+
   @Test func theKernelIsToldWhereXEnds() {
     let odd = kernel(problem(4096, 4096, rows: 100))
     #expect(value(odd, "NT_X_ROWS") == 100)

@@ -87,6 +87,8 @@ extension HopperMatmul {
       return false
     }
     if sharing == .weight, problem.maximumRows <= tileRows { return false }
+    // Of the rows that a large step may score, most steps score few: they must not pay for a pair's or a tall tile's.
+    if problem.rows.unit == .scoredRows, sharing == .weight || tileRows > 128 { return false }
     guard splits > 1 else { return true }
     if problem.isDeterministic { return false }
     // Larger tiles have no registers left for the sums of parts.

@@ -29,12 +29,14 @@ struct MeasuredMatmul: Sendable {
   /// the kernel before them themselves.
   var prefersLibrary: Bool { epilogue != .gate && library < 0.97 * kernel }
 
-  /// The row for a problem; nil elsewhere than on an H200 or an H100, and for other shapes.
+  /// The row for a problem; nil elsewhere than on an H200 or an H100, for other shapes, and where its tile is not for
+  /// the problem.
   static func row(for problem: ProductProblem, on gpu: GPUTraits) -> MeasuredMatmul? {
     guard gpu.isHopper, gpu.multiprocessors == GPUTraits.h200.multiprocessors else { return nil }
     let epilogue: Epilogue = problem.gate != nil ? .gate : problem.hasResidual ? .residual : .none
     return table.first {
       $0.n == problem.n && $0.k == problem.k && $0.epilogue == epilogue && $0.rows.contains(problem.maximumRows)
+        && $0.tile.applies(to: problem, on: gpu)
     }
   }
 
@@ -76,7 +78,6 @@ struct MeasuredMatmul: Sendable {
     MeasuredMatmul(4096, 14336, .residual, 513...1024, .init(128, 256, .weight), kernel: 155.5, library: 156.6),
     MeasuredMatmul(4096, 14336, .residual, 1025...2048, .init(128, 256, .weight), kernel: 309.8, library: 305.4),
     MeasuredMatmul(4096, 14336, .residual, 2049...65536, .init(128, 256, .weight), kernel: 1251, library: 1240),
-    MeasuredMatmul(128_256, 4096, .none, 65...128, .init(128, 144), kernel: 272.7, library: 263.3),
-    MeasuredMatmul(128_256, 4096, .none, 129...256, .init(128, 256, .weight), kernel: 365.6, library: 359.7),
+    MeasuredMatmul(128_256, 4096, .none, 65...128, .init(128, 144), kernel: 277.5, library: 273.1),
   ]
 }

@@ -38,7 +38,7 @@ extension ProductProblem {
     let measured = MeasuredMatmul.row(for: self, on: gpu)
     let usesLibrary = librariesAllowed && measured?.prefersLibrary ?? false
     if usesLibrary, let library = libraryProduct(choice: "measured on H200") { return .library(library) }
-    if let tile = measured?.tile, tile.splits == 1 || !isDeterministic {
+    if let tile = measured?.tile {
       return .kernel(launch(tile, on: gpu, x: x, weight: weight, choice: "measured on H200"))
     }
     let (tile, microseconds) = HopperMatmul.best(for: self, on: gpu)
