@@ -1,6 +1,7 @@
 import Foundation
+import Needletail
 import NeedletailCheckpoint
-import NeedletailJSON
+import NeedletailKernels
 import Testing
 
 /// `build`, and engines as `--model`.
@@ -53,6 +54,24 @@ final class EngineCommandTests {
     #expect(try JSON.parse(run("inspect", CommandLineProgram.demo, "--json").output)["engine"] == .null)
     let graph = run("inspect", engine, "--graph", "model")
     #expect(graph.code == 2 && graph.error.contains("is an engine, which has no graphs"))
+  }
+
+  /// An engine for a GPU, looked at where there is none or another one.
+  @Test func inspectShowsEnginesOfOtherMachines() throws {
+    let (gpu, options) = (try #require(KnownGPU.named("sm_80")), LoadOptions())
+    let package = try ModelPackage(CommandLineProgram.demo)
+    let compiled = try CompiledModel(package, on: PlannedGPU(gpu, options), options: options)
+    let path = folder + "/gpu"
+    try EngineBuilder(compiled, options: options).build(to: path) { kernels in
+      try Data("no kernel".utf8).write(to: URL(fileURLWithPath: kernels + "/a.cubin"))
+    }
+    let outcome = run("inspect", path)
+    for part in ["built for   CUDA sm_80, 108 multiprocessors", "kernels/, 1 files", "wrong, made again: a.cubin"] {
+      #expect(outcome.output.contains(part), "\(part): \(outcome.error)")
+    }
+    #expect(outcome.output.contains("SHAPES of the launches of a decode step"))
+    let refused = run("run", "--model", path, "--prompt", "x")
+    #expect(refused.code != 0 && refused.output.isEmpty && !refused.error.isEmpty)
   }
 
   @Test func refusals() {
