@@ -3,6 +3,10 @@
 #define NEEDLETAIL_CUDA_SM90_TILES_CUH
 #include "matmul/epilogue.cuh"
 
+#ifndef NT_X_ROWS
+#define NT_X_ROWS 0
+#endif
+
 enum {
   TILE_M = NT_TILE_M,
   TILE_N = NT_TILE_N,
