@@ -74,8 +74,8 @@ extension GPUCheck {
     let allowed: Double =
       switch variant.dtype {
       case .float32: GoldenRules.float32Error
-      case .float16: 4e-3
-      default: 3e-2
+      case .float16: 1.5e-3
+      default: 1e-2
       }
     var worst = 0.0
     for (prompt, logits) in zip(WideModel.prompts, expected) {
