@@ -28,7 +28,7 @@ struct CommandLineTests {
     (["--prompt-file", "/no/such/file"], "/no/such/file"),
     (["--prompt", "A", "--dtype", "float31"], "float31"),
     (["--prompt", "A", "--threads", "0"], "threads"),
-    (["--prompt", "A", "--device", "cuda"], "CUDA"),
+    (["--prompt", "A", "--gpu-memory-fraction", "1.5"], "gpu-memory-fraction is 1.5"),
     (["--prompt", String(repeating: "word ", count: 3000)], "tokens, but a sequence may have 2048"),
     (["--prompt", "A", "--surprise"], "surprise"),
   ])
@@ -37,6 +37,15 @@ struct CommandLineTests {
     // 64 is the argument parser's own.
     #expect([2, 64].contains(result.code) && result.output.isEmpty, "\(result.code)")
     #expect(result.complaint.contains(words), "\(result.complaint)")
+  }
+
+  @Test func aGPUThatIsNotThere() throws {
+    // Where there is a driver, too, it sees no GPU.
+    let result = try Program.run(
+      ["run", "--model", Place.demo, "--prompt", "A", "--device", "cuda"], environment: ["CUDA_VISIBLE_DEVICES": "-1"])
+    #expect(result.code == 2 && result.output.isEmpty, "\(result.code)")
+    #expect(result.complaint.contains("the GPU cannot be used: "), "\(result.complaint)")
+    #expect(isOneSentence(result.complaint), "\(result.complaint)")
   }
 
   @Test func unknownInstructionSet() throws {
