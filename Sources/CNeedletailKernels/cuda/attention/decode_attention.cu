@@ -3,14 +3,17 @@
 //
 // Blocks stay and take items from a list (decode_work.cuh). One warp of a block is the producer: it finds items and
 // keeps a ring of tiles of keys and values filled, across items; another has the new token's rows ready when an item
-// begins. Four warps compute: each takes every fourth tile and has its own
-// state of the softmax, so that nothing but the ring's barriers holds them together until the item's end. Keys are the rows of the tensor cores' operands (16 positions x 16 elements), the pack's query heads the
-// columns (8 or 16), so that what stays in registers, queries and sums of values, is little.
+// begins. Four warps compute: each takes every fourth tile of a part and has its own state of the softmax, so that
+// nothing but the ring's barriers holds them together until the part's end. Keys are the rows of the tensor cores'
+// operands (16 positions x 16 elements), the pack's query heads the columns (8 or 16), so that what stays in registers,
+// queries and sums of values, is little. Positions that are not seen are not copied; their weights are 0, and what is
+// in their place in the ring is a number.
 //
 // Constants: those of decode_work.cuh, decode_rows.cuh, decode_merge.cuh, decode_scores.cuh; NT_STAGES of the ring,
-// NT_SEQUENCES (the most), NT_BLOCKS of a multiprocessor. Sizes of heads are multiples of 8, at most 256. Dynamic shared
-// memory: sizeof(nt_decode_memory). Parameters from sm_90 on: maps of the cache's keys and values as [blocks *
-// kv heads][64][size], boxes of 16 x 64, 128 bytes swizzled.
+// NT_SEQUENCES (the most), NT_BLOCKS of a multiprocessor, NT_WHOLE (positions in a copy of a whole tile). Heads' sizes
+// are multiples of 8, at most 256. Dynamic shared memory: sizeof(nt_decode_memory). Parameters from sm_90 on: maps of
+// the cache's keys and values as [blocks * kv heads][64][size], boxes of NT_WHOLE x 64, and the same two with boxes of
+// 16 x 64; 128 bytes swizzled.
 #include "attention/decode_softmax.cuh"
 #include "common/launch.cuh"
 
@@ -101,7 +104,8 @@ extern "C" __global__ void __launch_bounds__(192, NT_BLOCKS)
       nt_barrier_wait(barriers.stage_free(stage.index), stage.parity ^ 1);
 #if NT_ARCH >= 900
       nt_fill_tile<nt_key_columns>(&keys_map, &key_part_map, boxes, z, keys, barriers.keys_there(stage.index));
-      nt_fill_tile<nt_value_columns>(&values_map, &value_part_map, boxes, z, values, barriers.values_there(stage.index));
+      nt_fill_tile<nt_value_columns>(
+        &values_map, &value_part_map, boxes, z, values, barriers.values_there(stage.index));
 #else
       const nt_u16 *tiles = (const nt_u16 *)a.cache + z * nt_cache_tiles;
       nt_fill_tile<nt_key_columns>(tiles, NT_HEAD_DIM, boxes, keys, barriers.keys_there(stage.index));

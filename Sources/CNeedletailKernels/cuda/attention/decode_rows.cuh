@@ -43,7 +43,8 @@ __device__ __forceinline__ void nt_load_new_token(
 #pragma unroll
     for (int i = 0; i < value_pieces; i++) {
       int piece = thread + i * threads;
-      if (piece < nt_value_pieces::pieces) nt_value_pieces::load<NT_INPUT>(value_in[i], piece, a.v, value_base, nullptr);
+      if (piece < nt_value_pieces::pieces)
+        nt_value_pieces::load<NT_INPUT>(value_in[i], piece, a.v, value_base, nullptr);
     }
   }
   for (int base = thread; base < rows * nt_head_pieces::pieces; base += at_once * threads) {

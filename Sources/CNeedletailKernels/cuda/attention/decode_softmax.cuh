@@ -10,8 +10,8 @@ constexpr bool nt_keeps_queries = nt_query_steps * nt_eights <= 16;
 
 constexpr int nt_sixteens = nt_tile / 16;  // of a tile's positions: rows of the operand
 
-// A lane's part of a warp's softmax, with g = lane / 4 and t = lane % 4: of heads 8 j + 2 t + i, over positions 16 n + g
-// and 16 n + g + 8 of its tiles; of values, elements 16 k + g (c[i]) and 16 k + g + 8 (c[2 + i]).
+// A lane's part of a warp's softmax, with g = lane / 4 and t = lane % 4: of heads 8 j + 2 t + i, over positions
+// 16 n + g and 16 n + g + 8 of its tiles; of values, elements 16 k + g (c[i]) and 16 k + g + 8 (c[2 + i]).
 struct nt_warp_state {
   float m[nt_eights][2];
   float l[nt_eights][2] = {};  // over this lane's positions only
@@ -211,7 +211,8 @@ __device__ __forceinline__ void nt_consume(
       for (int tile = start; tile < end; tile++, stage.advance()) {
         nt_barrier_wait(barriers.keys_there(stage.index), stage.parity);
         if ((tile - start) % nt_merge_warps == warp)
-          nt_add_tile(a, item, tile, memory.ring[stage.index], barriers, stage, rows, queries, addresses, slopes, state);
+          nt_add_tile(
+            a, item, tile, memory.ring[stage.index], barriers, stage, rows, queries, addresses, slopes, state);
         barriers.release(barriers.stage_free(stage.index));
       }
       if (part == item.end_part - 1) barriers.release(barriers.item_free(place.index));

@@ -2,8 +2,8 @@
 //
 // A tile is 64 positions of one block and kv head; in shared memory it has columns of 64 elements (128 bytes), each
 // [64 positions][128 bytes] with the 16-byte parts of row r permuted by r % 8, so that a warp reads eight rows of one
-// part without bank conflicts. It is copied in boxes of 16 positions by one column, and only those boxes that hold
-// positions that are seen; a warp computes on one of the four boxes' rows.
+// part without bank conflicts. Where all of its positions are seen, it is copied by columns, else by boxes of 16
+// positions by one column, and only those that hold positions that are seen.
 #ifndef NEEDLETAIL_CUDA_DECODE_TILES_CUH
 #define NEEDLETAIL_CUDA_DECODE_TILES_CUH
 #include "attention/decode_work.cuh"

@@ -123,7 +123,8 @@ struct nt_decode_list {
         grouped += context >= 0 ? (span.parts + nt_four - 1) / nt_four : 0;
       }
       nt_u32 rounds = (__reduce_add_sync(~0u, (nt_u32)parts) * nt_packs + gridDim.x - 1) / gridDim.x;
-      nt_u32 rounds_of_fours = (__reduce_add_sync(~0u, (nt_u32)grouped) * nt_packs + gridDim.x - 1) / gridDim.x * nt_four;
+      nt_u32 rounds_of_fours =
+        (__reduce_add_sync(~0u, (nt_u32)grouped) * nt_packs + gridDim.x - 1) / gridDim.x * nt_four;
       fours = rounds_of_fours <= rounds + rounds / 8 ? 1 : 0;
     }
     for (int index = groups - 1; index >= 0; index--) {

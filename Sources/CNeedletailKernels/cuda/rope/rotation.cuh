@@ -5,7 +5,8 @@
 
 // Elements that one access takes: the most, up to `width`, that divides all of a head's parts.
 constexpr int nt_rotation_width(int head_dim, int rotary_dim, bool interleaved, int width) {
-  while (width > 1 && (head_dim % width != 0 || (interleaved ? rotary_dim % (2 * width) != 0 : rotary_dim / 2 % width != 0)))
+  while (width > 1 &&
+         (head_dim % width != 0 || (interleaved ? rotary_dim % (2 * width) : rotary_dim / 2 % width) != 0))
     width /= 2;
   return width;
 }
