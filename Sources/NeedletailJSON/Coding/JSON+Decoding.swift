@@ -124,7 +124,9 @@ private struct KeyedValues<Key: CodingKey>: KeyedDecodingContainerProtocol {
     return JSONValueDecoder(json: json, codingPath: codingPath + [key])
   }
   func decodeNil(forKey key: Key) throws -> Bool { try decoder(key).json.isNull }
-  func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value { try decoder(key).value(of: type) }
+  func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
+    try decoder(key).value(of: type)
+  }
   func nestedContainer<Nested: CodingKey>(
     keyedBy type: Nested.Type, forKey key: Key
   ) throws -> KeyedDecodingContainer<Nested> { try decoder(key).container(keyedBy: type) }
