@@ -96,6 +96,25 @@ import Testing
     #expect(refused > 500 && loaded > 50, "\(refused) refused, \(loaded) loaded")
   }
 
+  /// The same of plans for a GPU, which is not needed to refuse them.
+  @Test func plansForGPUsThatMakeNoSense() throws {
+    let gpu = try #require(KnownGPU.named("h200"))
+    var options = LoadOptions()
+    options.limits.tokensPerStep = 128
+    let compiled = try CompiledModel(try ModelPackage(Place.demo), on: PlannedGPU(gpu, options), options: options)
+    var plan = compiled.plan
+    // The largest steps have the kernels with tensor maps.
+    plan.variants.removeFirst(plan.variants.count - 1)
+    try plan.validate()
+    let whole = try JSON(encoding: plan)
+    var random = SeededNumbers(seed: 5)
+    var refused = 0
+    for _ in 0..<400 {
+      do { try whole.mutated(&random).decoded(as: Plan.self).validate() } catch { refused += 1 }
+    }
+    #expect(refused > 30, "\(refused) refused")
+  }
+
   private struct Zeros: PreparedWeights {
     func withBytes(ofWeight index: Int, _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
       try [UInt8](repeating: 0, count: range.count).withUnsafeBytes(body)
