@@ -4,6 +4,8 @@ import NeedletailKernels
 extension CUDAPlan: MeasurablePlan {
   /// Launches of one kind that one graph holds at least, so that the graph's own start does not count.
   private static let launchesPerGraph = 64
+  /// Replays of one graph go on for no longer than this, if there are three of them.
+  private static let longestMeasuring = Duration.milliseconds(400)
 
   /// Times a step, whole and launch by launch.
   ///
@@ -86,7 +88,11 @@ extension CUDAPlan: MeasurablePlan {
     let begin = ContinuousClock.now
     let joules = power?.joules
     var times: [Double] = []
-    while times.count < repeats || (begin.duration(to: .now) < .seconds(minimum) && times.count < 100_000) {
+    // Long graphs need few replays: what is measured must not take minutes.
+    while times.count < 3 || begin.duration(to: .now) < .seconds(minimum)
+      || (times.count < repeats && begin.duration(to: .now) < Self.longestMeasuring)
+    {
+      guard times.count < 100_000 else { break }
       try stream.record(start)
       try stream.launch(executable)
       try stream.record(end)
