@@ -41,6 +41,28 @@ final class EngineCommandTests {
     #expect(tokens.output == run("tokenize", "--model", CommandLineProgram.demo, "--text", "Hello", "--json").output)
   }
 
+  @Test func buildsForAGPUThatIsNotHere() throws {
+    let other = folder + "/gpu"
+    let outcome = run("build", "--model", CommandLineProgram.demo, "--gpu", "sm_90a", "--output", other)
+    guard outcome.code == 0 else {
+      // The compiler is not everywhere; what is missing is said, and no engine is left that is none.
+      #expect(outcome.error.contains("libnvrtc"), "\(outcome.error)")
+      #expect(!FileManager.default.fileExists(atPath: other + "/engine.json"))
+      return
+    }
+    let kernels = try FileManager.default.contentsOfDirectory(atPath: other + "/kernels")
+    #expect(kernels.count > 20 && kernels.allSatisfy { $0.hasSuffix(".cubin") })
+    #expect(run("inspect", other, "--gpu", "sm_90a").output.contains("built for   CUDA sm_90a"))
+    #expect(run("run", "--model", other, "--device", "cpu", "--prompt", "a").error.contains("is an engine for cuda"))
+  }
+
+  @Test(arguments: [["--gpu", "abacus"], ["--gpu", "sm_90a", "--device", "cpu"], ["--tune", "--gpu", "sm_90a"]])
+  func refusesWhatNoGPUCanDo(arguments: [String]) {
+    let outcome = CommandLineProgram.run(
+      ["build", "--model", CommandLineProgram.demo, "--output", folder + "/no"] + arguments)
+    #expect(outcome.code != 0 && outcome.output.isEmpty && outcome.error.hasPrefix("Error: "), "\(outcome.error)")
+  }
+
   @Test func inspectShowsWhatIsInside() throws {
     let text = run("inspect", engine).output
     for part in [

@@ -17,6 +17,8 @@ struct BuildCommand: ParsableCommand {
   @OptionGroup(title: "Model") var model: ModelOptions
   @Option(help: ArgumentHelp("The engine's directory.", valueName: "dir"))
   var output: String
+  @Option(help: ArgumentHelp("Build for this GPU, which need not be here: h200, sm_80, ...", valueName: "name"))
+  var gpu: String?
   @Flag(help: "Measure the candidates of each product on the GPU at hand and write the best into the engine.")
   var tune = false
   @Flag(help: "Print one JSON object.")
@@ -30,7 +32,7 @@ struct BuildCommand: ParsableCommand {
     guard package.archive == nil else {
       throw UsageError("\(package.directory.path) is an engine already; give --model the model it was built from")
     }
-    var compiled = try CompiledModel(package, options: options)
+    var compiled = try CompiledModel(package, on: try device(options), options: options)
     if tune { compiled = try tuned(compiled, options) }
     let bar = ProgressBar("building")
     let bytes = try EngineBuilder(compiled, options: options).build(
@@ -53,13 +55,20 @@ struct BuildCommand: ParsableCommand {
     }
   }
 
+  /// The device that is built for.
+  private func device(_ options: LoadOptions) throws -> any Device {
+    guard let gpu else { return try options.openDevice() }
+    guard options.device != .cpu else { throw UsageError("--gpu is for --device cuda, not cpu") }
+    return PlannedGPU(try KnownGPU.argument(gpu), options)
+  }
+
   /// Puts a plan's machine code into a folder; nil for plans that have none.
   private func kernelCompiler(_ compiled: CompiledModel) -> ((String) throws -> Void)? {
-    guard let device = compiled.device as? CUDADevice else { return nil }
+    guard let gpu = (compiled.device.catalog as? CUDACatalog)?.gpu else { return nil }
     return { folder in
-      let functions = device.functions(of: compiled.plan)
-      let architecture = device.properties.architecture
-      let jobs = functions.map { AheadOfTime.Job($0, architecture: architecture) }
+      let jobs = GPUFunction.needed(by: compiled.plan, on: gpu).map {
+        AheadOfTime.Job($0, architecture: gpu.architecture)
+      }
       let bar = ProgressBar("compiling")
       let compiler = AheadOfTime(try CUDALibraries.shared.nvrtc.get(), folder: folder)
       _ = try compiler.compile(jobs, threads: CPUDevice.coreCount) { _, count in
@@ -72,7 +81,8 @@ struct BuildCommand: ParsableCommand {
   /// The model with the fastest way to compute each of its products, measured.
   private func tuned(_ compiled: CompiledModel, _ options: LoadOptions) throws -> CompiledModel {
     guard let device = compiled.device as? CUDADevice else {
-      throw UsageError("--tune measures on a GPU; the CPU's kernels have nothing to choose")
+      throw UsageError(
+        "--tune measures on the GPU that it builds for, and \(compiled.device.summary) is none that is here")
     }
     let bar = ProgressBar("tuning")
     let (plan, rows) = try device.tuned(compiled.plan, librariesAllowed: options.allowsLibraries) { bar.update($0) }

@@ -87,12 +87,8 @@ extension InspectCommand {
   /// The device to compile for. A GPU that is asked for and cannot be opened is planned for.
   private func device(_ options: LoadOptions, for package: ModelPackage) throws -> any Device {
     if let gpu {
-      guard let known = KnownGPU.named(gpu) else {
-        let names = KnownGPU.all.map { "\($0.traits.architecture) (\($0.name))" }.joined(separator: ", ")
-        throw UsageError("--gpu \(gpu) is not known; known are \(names)")
-      }
       guard options.device != .cpu else { throw UsageError("--gpu is for --device cuda, not cpu") }
-      return PlannedGPU(known, options)
+      return PlannedGPU(try KnownGPU.argument(gpu), options)
     }
     let engineGPU = package.archive?.manifest.plannedGPU
     let wantsGPU = options.device == .cuda || engineGPU != nil && options.device == .auto
