@@ -81,8 +81,8 @@ struct BuildCommand: ParsableCommand {
   /// The model with the fastest way to compute each of its products, measured.
   private func tuned(_ compiled: CompiledModel, _ options: LoadOptions) throws -> CompiledModel {
     guard let device = compiled.device as? CUDADevice else {
-      throw UsageError(
-        "--tune measures on the GPU that it builds for, and \(compiled.device.summary) is none that is here")
+      let reason = gpu == nil ? "the CPU's kernels have nothing to choose" : "--gpu is for one that is not here"
+      throw UsageError("--tune measures on a GPU; \(reason)")
     }
     let bar = ProgressBar("tuning")
     let (plan, rows) = try device.tuned(compiled.plan, librariesAllowed: options.allowsLibraries) { bar.update($0) }
