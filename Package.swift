@@ -48,7 +48,10 @@ let package = Package(
         "NeedletailCompiler", "NeedletailTokenizer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
-      name: "NeedletailTesting", dependencies: ["NeedletailGraph", "NeedletailKernels", "CNeedletailKernels"]),
+      name: "NeedletailTesting",
+      dependencies: [
+        "Needletail", "NeedletailCheckpoint", "NeedletailGraph", "NeedletailKernels", "CNeedletailKernels",
+      ]),
     .executableTarget(
       name: "NeedletailGPUTests",
       dependencies: [

@@ -102,11 +102,11 @@ public final class LLM: Sendable {
     init(_ model: String, options: LoadOptions, models: ModelTable) throws {
       var times = StartTimes()
       // Opening a GPU, reading a tokenizer and compiling have nothing to do with each other.
-      let device = Meanwhile { try options.openDevice(for: model) }
+      let device = Background { try options.openDevice(for: model) }
       let package = try ModelPackage(model, format: options.loadFormat, models: models)
       let directory = package.directory
       let hasTokenizer = directory.has("tokenizer.json") || directory.has("tokenizer.model")
-      let tokenizer = Meanwhile { hasTokenizer ? try Tokenizer.load(directory: directory.path) : nil }
+      let tokenizer = Background { hasTokenizer ? try Tokenizer.load(directory: directory.path) : nil }
       chatTemplate = try directory.chatTemplate.map { source throws in try ChatTemplate(source) }
       times.mark("model files")
       let opened = try device.value()

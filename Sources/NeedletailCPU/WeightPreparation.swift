@@ -181,23 +181,9 @@ private final class WeightWork: @unchecked Sendable {
       return
     }
     let width = shape.dropFirst().reduce(1, *)
-    var arguments = nt_unary_arguments()
-    arguments.x = rows
-    arguments.out = target + piece.target * width * planned.dtype.byteCount
-    arguments.rows = Int64(piece.rows.count)
-    arguments.x_stride = Int64(stride)
-    arguments.out_stride = Int64(width)
-    arguments.width = Int32(width)
-    arguments.scale = 1
-    arguments.x_dtype = dtype.rawValue
-    arguments.out_dtype = planned.dtype.rawValue
-    var counter: UInt64 = 0
-    withUnsafeMutablePointer(to: &counter) { counter in
-      let scratch = UnsafeMutableRawPointer.allocate(byteCount: Int(NT_SCRATCH_BYTES), alignment: 64)
-      defer { scratch.deallocate() }
-      var task = nt_task(worker: 0, workers: 1, scratch: scratch, counter: counter)
-      nt_cpu_find_kernel("unary", NT_ISA_PLAIN)?(&arguments, &task)
-    }
+    _ = HostRows.convert(
+      rows, dtype, stride: stride, to: target + piece.target * width * planned.dtype.byteCount, planned.dtype,
+      rows: piece.rows.count, width: width, isa: NT_ISA_PLAIN)
   }
 
   // Weights stored [input, output] are few and small (GPT-2): read as float32, element by element.

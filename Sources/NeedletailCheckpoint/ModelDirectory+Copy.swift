@@ -17,25 +17,23 @@ extension ModelDirectory {
   public static let maximumCompanionBytes = 512 << 20
 
   /// Copies everything but the weights to another directory, and tells what was copied.
-  public func copyCompanions(to directory: String) throws(CheckpointError) -> [String] {
-    var copied: [String] = []
-    for name in Self.companions where has(name) {
-      try write(read(name, limit: Self.maximumCompanionBytes), to: FileSystem.join(directory, name))
-      copied.append(name)
+  public func copyCompanions(to directory: String) throws(CheckpointError) -> [(name: String, bytes: [UInt8])] {
+    var copied: [(name: String, bytes: [UInt8])] = []
+    func copy(_ name: String) throws(CheckpointError) {
+      let bytes = try read(name, limit: Self.maximumCompanionBytes)
+      try Self.write(bytes, to: FileSystem.join(directory, name))
+      copied.append((name, bytes))
     }
+    for name in Self.companions where has(name) { try copy(name) }
     let templates = "additional_chat_templates"
     guard FileSystem.kind(path(of: templates)) == .directory else { return copied }
     try Self.create(FileSystem.join(directory, templates))
     for name in try FileSystem.names(in: path(of: templates)) {
       let file = FileSystem.join(templates, name)
-      guard has(file) else { continue }
-      try write(read(file, limit: Self.maximumCompanionBytes), to: FileSystem.join(directory, file))
-      copied.append(file)
+      if has(file) { try copy(file) }
     }
     return copied
   }
-
-  private func write(_ bytes: [UInt8], to path: String) throws(CheckpointError) { try Self.write(bytes, to: path) }
 
   /// Writes a small file whole: a reader sees all of the old one or all of the new one.
   public static func write(_ bytes: [UInt8], to path: String) throws(CheckpointError) {

@@ -36,8 +36,11 @@ public struct EngineArchive: Sendable {
 
   /// Opens an engine: reads the manifest and compares every file beside the weights with its checksum.
   /// - Throws: a sentence where it is damaged, or of another format or version.
-  public init(_ path: String) throws {
-    let directory = try ModelDirectory(path)
+  public init(_ path: String) throws { try self.init(ModelDirectory(path)) }
+
+  /// The same with a directory whose small files have been read.
+  init(_ directory: ModelDirectory) throws {
+    let path = directory.path
     let bytes = try directory.read(EngineManifest.fileName, limit: Self.maximumManifestBytes)
     let file = directory.path(of: EngineManifest.fileName)
     manifest = try Self.manifest(bytes, path: path, file: file)

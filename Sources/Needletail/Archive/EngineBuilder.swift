@@ -52,9 +52,8 @@ public struct EngineBuilder {
       try ModelDirectory.create(folder)
       try compileKernels(folder)
     }
-    manifest.companions = try package.directory.copyCompanions(to: directory).map { name in
-      let bytes = try package.directory.read(name, limit: ModelDirectory.maximumCompanionBytes)
-      return .init(name: name, byteCount: bytes.count, checksum: EngineArchive.checksum(bytes))
+    manifest.companions = try package.directory.copyCompanions(to: directory).map { file in
+      .init(name: file.name, byteCount: file.bytes.count, checksum: EngineArchive.checksum(file.bytes))
     }
     manifest.weights = try writeWeights(to: "\(directory)/\(EngineManifest.weightsName)", progress)
     let text = try manifest.sealed()

@@ -132,13 +132,13 @@ public struct CompiledModel: Sendable {
   }
 }
 
-/// 1234567 as "1,234,567".
-private func grouped(_ value: Int) -> String {
-  var digits = Substring(String(value))
+/// 1234567 as "1,234,567"; what is less than 0 keeps its sign.
+package func grouped(_ value: Int) -> String {
+  var digits = String(value.magnitude)[...]
   var text = ""
   while digits.count > 3 {
     text = ",\(digits.suffix(3))" + text
     digits = digits.dropLast(3)
   }
-  return digits + text
+  return (value < 0 ? "-" : "") + digits + text
 }

@@ -1,8 +1,6 @@
-import Dispatch
 import NeedletailCPU
 import NeedletailCUDA
 import NeedletailKernels
-import Synchronization
 
 extension LoadOptions {
   /// Opens the device that was chosen; for `auto` a GPU if one can be used, else the CPU.
@@ -49,25 +47,5 @@ extension LoadOptions {
     let notice = notice
     let cache = CubinCache(bundledFolder: kernels ?? CubinCache.defaultBundledFolder) { notice?($0) }
     return try CUDADevice(options, cache: cache)
-  }
-}
-
-/// A value that another thread makes meanwhile.
-final class Meanwhile<Value: Sendable>: Sendable {
-  private let result = Mutex<Result<Value, any Error>?>(nil)
-  private let group = DispatchGroup()
-
-  init(_ make: @escaping @Sendable () throws -> Value) {
-    DispatchQueue.global(qos: .userInitiated).async(group: group) { [self] in
-      let made = Result { try make() }
-      result.withLock { $0 = made }
-    }
-  }
-
-  /// Waits for it; throws what making it threw.
-  func value() throws -> Value {
-    group.wait()
-    guard let made = result.withLock({ $0 }) else { preconditionFailure("waited for and not made") }
-    return try made.get()
   }
 }

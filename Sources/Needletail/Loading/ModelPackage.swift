@@ -29,7 +29,7 @@ public struct ModelPackage: Sendable {
   public init(_ path: String, format: LoadOptions.LoadFormat = .auto, models: ModelTable = .standard) throws {
     let directory = try ModelDirectory(path)
     self.directory = directory
-    archive = EngineArchive.isArchive(directory.path) ? try EngineArchive(directory.path) : nil
+    archive = EngineArchive.isArchive(directory.path) ? try EngineArchive(directory) : nil
     let config = try ConfigJSON(directory.config, file: directory.path(of: "config.json"))
     modelType = try config("model_type")
     let model = try models.model(for: config)

@@ -1,3 +1,5 @@
+import Needletail
+
 /// Numbers as people read them.
 package enum Show {
   /// A number with a fixed count of digits behind the point: `fixed(3.14159, 2)` is "3.14".
@@ -32,15 +34,7 @@ package enum Show {
   }
 
   /// 1234567 is "1,234,567".
-  package static func grouped(_ value: Int) -> String {
-    var digits = String(value.magnitude)
-    var groups: [Substring] = []
-    while digits.count > 3 {
-      groups.insert(digits.suffix(3), at: 0)
-      digits = String(digits.dropLast(3))
-    }
-    return (value < 0 ? "-" : "") + ([Substring(digits)] + groups).joined(separator: ",")
-  }
+  package static func grouped(_ value: Int) -> String { Needletail.grouped(value) }
 
   /// Bytes in powers of 1024: "12.3 MiB".
   package static func bytes(_ count: Int) -> String {

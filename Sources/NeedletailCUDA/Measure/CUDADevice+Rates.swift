@@ -82,40 +82,11 @@ extension CUDADevice: MeasurableDevice {
   private func bestTime(
     _ context: Context, _ stream: borrowing Stream, repeats: Int, _ body: (borrowing Stream) throws -> Void
   ) throws -> Double {
-    let start = try Event(context, takesTime: true)
-    let end = try Event(context, takesTime: true)
+    let watch = try Stopwatch(context)
     try body(stream)
     var best = Double.infinity
-    for _ in 0..<repeats {
-      try stream.record(start)
-      try body(stream)
-      try stream.record(end)
-      try end.synchronize()
-      best = min(best, try end.seconds(since: start))
-    }
+    for _ in 0..<repeats { best = min(best, try watch.seconds(in: stream) { try body(stream) }) }
     return best
-  }
-}
-
-extension Stream {
-  /// Fills memory with random 16-bit numbers within ±1 and waits for it: products of zeros or of equal numbers take less
-  /// power, and run faster than any model.
-  func fillRandomly(_ address: UInt64, byteCount: Int, _ dtype: DType) throws {
-    var state: UInt32 = 0x1234_5678
-    let piece = (0..<1 << 20).map { _ -> UInt16 in
-      state = state &* 1_664_525 &+ 1_013_904_223
-      let value = Float(Int32(bitPattern: state) >> 8) / 0x80_0000
-      return dtype == .float16 ? Float16(value).bitPattern : UInt16(truncatingIfNeeded: value.bitPattern >> 16)
-    }
-    var done = min(piece.count * 2, byteCount)
-    try piece.withUnsafeBytes { try copy(UnsafeRawBufferPointer(rebasing: $0[..<done]), toDevice: address) }
-    try synchronize()
-    while done < byteCount {
-      let count = min(done, byteCount - done)
-      try copy(fromDevice: address, toDevice: address + UInt64(done), byteCount: count)
-      done += count
-    }
-    try synchronize()
   }
 }
 

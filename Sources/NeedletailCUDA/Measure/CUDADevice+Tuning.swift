@@ -141,17 +141,9 @@ private final class ProductBench {
 
   private func time(_ graph: borrowing CUDAGraph) throws -> Double {
     let executable = try CUDAGraphExec(graph)
-    let start = try Event(context, takesTime: true)
-    let end = try Event(context, takesTime: true)
+    let watch = try Stopwatch(context)
     try stream.launch(executable)
-    var times: [Double] = []
-    for _ in 0..<7 {
-      try stream.record(start)
-      try stream.launch(executable)
-      try stream.record(end)
-      try end.synchronize()
-      times.append(try end.seconds(since: start))
-    }
+    let times = try (0..<7).map { _ in try watch.seconds(in: stream) { try stream.launch(executable) } }
     return times.sorted()[times.count / 2]
   }
 }

@@ -54,24 +54,11 @@ extension CUDAPlan: MeasurablePlan {
   /// equal ones, with which everything takes less power and runs faster.
   private func fillCache(blocks: Int) throws {
     let caches = CacheMap(plan, blockCount: blockCount)
-    var state: UInt32 = 0x9E37_79B9
     for (layer, cache) in plan.caches.enumerated() {
       let bytes = min(blocks, blockCount) * plan.limits.blockSize * cache.bytesPerToken
       let start = cacheMemory.address + UInt64(caches.offsets[layer])
-      let piece = (0..<min(bytes, 1 << 20) / max(cache.dtype.byteCount, 1)).map { _ -> Float in
-        state = state &* 1_664_525 &+ 1_013_904_223
-        return Float(Int32(bitPattern: state) >> 8) / 0x8000_000
-      }
-      try cache.dtype.withStored(piece) { try stream.copy($0, toDevice: start) }
-      try stream.synchronize()
-      var done = piece.count * cache.dtype.byteCount
-      while done > 0, done < bytes {
-        let count = min(done, bytes - done)
-        try stream.copy(fromDevice: start, toDevice: start + UInt64(done), byteCount: count)
-        done += count
-      }
+      try stream.fillRandomly(start, byteCount: bytes, cache.dtype, within: 1 / 16)
     }
-    try stream.synchronize()
   }
 
   /// Replays a graph: the median of its times, and the watts meanwhile if that took long enough to tell.
@@ -83,8 +70,7 @@ extension CUDAPlan: MeasurablePlan {
     try stream.launch(executable)
     try stream.synchronize()
     let power = PowerMeter(context)
-    let start = try Event(context, takesTime: true)
-    let end = try Event(context, takesTime: true)
+    let watch = try Stopwatch(context)
     let begin = ContinuousClock.now
     let joules = power?.joules
     var times: [Double] = []
@@ -93,27 +79,12 @@ extension CUDAPlan: MeasurablePlan {
       || (times.count < repeats && begin.duration(to: .now) < Self.longestMeasuring)
     {
       guard times.count < 100_000 else { break }
-      try stream.record(start)
-      try stream.launch(executable)
-      try stream.record(end)
-      try end.synchronize()
-      times.append(try end.seconds(since: start))
+      times.append(try watch.seconds(in: stream) { try stream.launch(executable) })
     }
     let passed = begin.duration(to: .now) / .seconds(1)
     let watts = power?.joules.flatMap { after in joules.map { (after - $0) / passed } }
     times.sort()
     return (times[times.count / 2], passed >= 0.25 ? watts : nil)
-  }
-}
-
-extension DType {
-  /// Calls `body` with numbers as they are stored in this type.
-  fileprivate func withStored(_ values: [Float], _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-    switch self {
-    case .float32: try values.withUnsafeBytes(body)
-    case .float16: try values.map { Float16($0).bitPattern }.withUnsafeBytes(body)
-    default: try values.map { UInt16(truncatingIfNeeded: $0.bitPattern >> 16) }.withUnsafeBytes(body)
-    }
   }
 }
 

@@ -113,12 +113,7 @@ final class SharedBuffer: Sendable {
 }
 
 extension CUDADevice {
-  /// All kernels that running a plan needs, those that draw tokens among them.
-  public func functions(of plan: Plan) -> [GPUFunction] {
-    var seen: Set<GPUFunction> = []
-    return launches(of: plan).map(\.function).filter { seen.insert($0).inserted }
-  }
-
+  /// All launches that running a plan needs, those that draw tokens among them.
   func launches(of plan: Plan) -> [GPULaunch] {
     plan.variants.flatMap { $0.launches.compactMap(\.gpu) } + CUDASampler.launches(plan, traits)
   }

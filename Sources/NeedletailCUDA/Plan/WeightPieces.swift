@@ -68,25 +68,10 @@ struct WeightPiece: Sendable {
       target.copyMemory(from: bytes, byteCount: byteCount)
       return
     }
-    guard let kernel = nt_cpu_find_kernel("unary", nt_cpu_best_isa()) else {
+    let isDone = HostRows.convert(
+      bytes, stored, stride: stride, to: target, dtype, rows: rows.count, width: width, isa: nt_cpu_best_isa())
+    guard isDone else {
       throw CUDAError("\(part.name): the host has no kernel to convert \(stored.name) to \(dtype.name)")
-    }
-    var arguments = nt_unary_arguments()
-    arguments.x = bytes
-    arguments.out = target
-    arguments.rows = Int64(rows.count)
-    arguments.x_stride = Int64(stride)
-    arguments.out_stride = Int64(width)
-    arguments.width = Int32(width)
-    arguments.scale = 1
-    arguments.x_dtype = stored.rawValue
-    arguments.out_dtype = dtype.rawValue
-    var counter: UInt64 = 0
-    withUnsafeMutablePointer(to: &counter) { counter in
-      let scratch = UnsafeMutableRawPointer.allocate(byteCount: Int(NT_SCRATCH_BYTES), alignment: 64)
-      defer { scratch.deallocate() }
-      var task = nt_task(worker: 0, workers: 1, scratch: scratch, counter: counter)
-      kernel(&arguments, &task)
     }
   }
 }

@@ -1,19 +1,8 @@
 import Needletail
-import NeedletailCheckpoint
-import Synchronization
+import NeedletailTesting
 
 /// A tiny model with what the reference computes of it.
 struct Golden: Sendable {
-  /// One prompt with the expected results.
-  struct Prompt: Sendable {
-    let tokens: [Int32]
-    /// `[positions, vocabulary]`: of all positions, or of the last one only.
-    let logits: [Float]
-    let greedy: [Int32]
-    /// Best minus second-best logit at each greedy token.
-    let gaps: [Float]
-  }
-
   /// How it is run.
   struct Variant: Sendable, CustomStringConvertible {
     var dtype: DType
@@ -42,16 +31,7 @@ struct Golden: Sendable {
     ]
   }
 
-  func prompts() throws -> [Prompt] {
-    let file = try SafetensorsFile(directory + "/golden.safetensors")
-    return try (0..<3).map { index in
-      Prompt(
-        tokens: try file.tensor("prompt.\(index)").integers().map { Int32($0) },
-        logits: try file.tensor("logits.\(index)").floats(),
-        greedy: try file.tensor("greedy.\(index)").integers().map { Int32($0) },
-        gaps: try file.tensor("gap.\(index)").floats())
-    }
-  }
+  func prompts() throws -> [GoldenPrompt] { try GoldenPrompt.all(in: directory) }
 
   /// Loads it on the GPU, small in memory.
   func load(_ variant: Variant, _ change: (inout LoadOptions) -> Void = { _ in }) async throws -> LLM {
@@ -65,26 +45,5 @@ struct Golden: Sendable {
     options.limits.maximumSequences = 8
     change(&options)
     return try await LLM(directory, options: options)
-  }
-}
-
-extension LLM {
-  /// The logits of all positions of a prompt, `[positions, vocabulary]`.
-  func logits(_ prompt: [Int32]) async throws -> [Float] {
-    let rows = Mutex<[Float]>([])
-    try await engine.score(prompt) { positions, logits in
-      rows.withLock { rows in
-        for row in 0..<positions.count { rows += logits[row] }
-      }
-    }
-    return rows.withLock { $0 }
-  }
-
-  /// The most likely tokens after a prompt, end tokens taken as ordinary ones.
-  func greedy(_ prompt: [Int32], count: Int) async throws -> [Int32] {
-    var options = SamplingOptions.greedy
-    options.maximumTokens = count
-    options.ignoresEndOfSequence = true
-    return try await generate(prompt, options: options).tokenIDs
   }
 }

@@ -1,4 +1,5 @@
 import Needletail
+import NeedletailTesting
 import Testing
 
 /// Requests that make no sense: one sentence each, and the others go on.

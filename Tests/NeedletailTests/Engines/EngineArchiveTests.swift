@@ -1,6 +1,7 @@
 import Foundation
 import NeedletailCPU
 import NeedletailKernels
+import NeedletailTesting
 import Testing
 
 @testable import Needletail

@@ -10,7 +10,7 @@ import Testing
     let llm = try await golden.load()
     for prompt in try golden.prompts() {
       let logits = try await llm.logits(prompt.tokens)
-      #expect(relativeError(logits.suffix(prompt.logits.count), prompt.logits) < 2e-5)
+      #expect(GoldenRules.relativeError(logits.suffix(prompt.logits.count), prompt.logits) < 2e-5)
       let count = decidedCount(prompt.gaps, over: 1e-3)
       let greedy = try await llm.greedy(prompt.tokens, count: min(24, (golden.length ?? 128) - prompt.tokens.count))
       #expect(greedy.prefix(count) == prompt.greedy.prefix(min(count, greedy.count)))
@@ -25,7 +25,7 @@ import Testing
       #expect(llm.deviceSummary.contains(instructionSet.name))
       for (prompt, allowed) in zip(try golden.prompts(), errors) {
         let logits = try await llm.logits(prompt.tokens)
-        let error = relativeError(logits.suffix(prompt.logits.count), prompt.logits)
+        let error = GoldenRules.relativeError(logits.suffix(prompt.logits.count), prompt.logits)
         #expect(error <= allowed, "\(dtype.name) on \(instructionSet.name)")
         // The same as in float32 would mean that the type was not used.
         #expect(error > 1e-5)
@@ -42,7 +42,7 @@ import Testing
       let llm = try await golden.load { $0.instructionSet = instructionSet }
       for prompt in try golden.prompts() {
         let logits = try await llm.logits(prompt.tokens)
-        #expect(relativeError(logits.suffix(prompt.logits.count), prompt.logits) < 2e-5, "\(golden.name)")
+        #expect(GoldenRules.relativeError(logits.suffix(prompt.logits.count), prompt.logits) < 2e-5, "\(golden.name)")
       }
     }
   }

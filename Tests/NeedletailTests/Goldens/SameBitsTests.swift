@@ -1,4 +1,5 @@
 import Needletail
+import NeedletailTesting
 import Testing
 
 /// A request's logits and tokens have the same bits whatever shares its steps, and however steps and cache are cut.

@@ -1,5 +1,6 @@
 import Dispatch
 import Needletail
+import NeedletailTesting
 import Testing
 
 /// Requests that are left end within a step, and take nothing with them.

@@ -1,5 +1,6 @@
 import Needletail
 import NeedletailCheckpoint
+import NeedletailTesting
 import Testing
 
 /// What a directory may look like, and what options change.
@@ -52,7 +53,9 @@ import Testing
     let exact = try await Self.golden.load(.float32).logits(Self.prompt)
     for (dtype, range) in [(DType.bfloat16, 1e-5..<3e-2), (.float16, 1e-6..<4e-3)] {
       let logits = try await Self.golden.load(.float32) { $0.cacheDType = dtype }.logits(Self.prompt)
-      #expect(range.contains(relativeError(logits, exact)), "\(dtype.name): \(relativeError(logits, exact))")
+      #expect(
+        range.contains(GoldenRules.relativeError(logits, exact)),
+        "\(dtype.name): \(GoldenRules.relativeError(logits, exact))")
     }
   }
 

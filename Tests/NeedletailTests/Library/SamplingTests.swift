@@ -1,5 +1,6 @@
 import Foundation
 import Needletail
+import NeedletailTesting
 import Testing
 
 /// Log-probabilities, biases and penalties against the logits of the same positions.

@@ -1,4 +1,5 @@
 import Needletail
+import NeedletailTesting
 import Testing
 
 /// The trained models against what `transformers` computes of them in float32.

@@ -1,20 +1,10 @@
 import Testing
 import Needletail
-import NeedletailCheckpoint
+import NeedletailTesting
 import NeedletailKernels
 
 /// A tiny model with what the reference computes of it: `Fixtures/make_length_goldens.py` tells the format.
 struct Golden: Sendable, CustomTestStringConvertible {
-  /// One prompt with the expected results.
-  struct Prompt: Sendable {
-    let tokens: [Int32]
-    /// `[positions, vocabulary]`: of all positions, or of the last one only.
-    let logits: [Float]
-    let greedy: [Int32]
-    /// Best minus second-best logit at each greedy token.
-    let gaps: [Float]
-  }
-
   let name: String
   /// The length that rotary angles are chosen for; nil: they depend on none.
   var length: Int?
@@ -31,16 +21,7 @@ struct Golden: Sendable, CustomTestStringConvertible {
     Golden(name: "rope_longrope_long", length: 192),
   ]
 
-  func prompts() throws -> [Prompt] {
-    let file = try SafetensorsFile(directory + "/golden.safetensors")
-    return try (0..<3).map { index in
-      Prompt(
-        tokens: try file.tensor("prompt.\(index)").integers().map { Int32($0) },
-        logits: try file.tensor("logits.\(index)").floats(),
-        greedy: try file.tensor("greedy.\(index)").integers().map { Int32($0) },
-        gaps: try file.tensor("gap.\(index)").floats())
-    }
-  }
+  func prompts() throws -> [GoldenPrompt] { try GoldenPrompt.all(in: directory) }
 
   /// Loads the model, small in memory.
   func load(_ dtype: DType = .float32, _ change: (inout LoadOptions) -> Void = { _ in }) async throws -> LLM {
@@ -57,15 +38,4 @@ struct Golden: Sendable, CustomTestStringConvertible {
 /// Tokens that must be equal: those up to the first whose gap is so small that another correct program may differ.
 func decidedCount(_ gaps: [Float], over smallest: Float) -> Int {
   gaps.firstIndex { $0 <= smallest } ?? gaps.count
-}
-
-/// ||x - reference|| / ||reference||; infinite where the counts differ or a value is not finite.
-func relativeError(_ x: some Collection<Float>, _ reference: [Float]) -> Double {
-  guard x.count == reference.count, x.allSatisfy(\.isFinite) else { return .infinity }
-  var (difference, norm) = (0.0, 0.0)
-  for (value, expected) in zip(x, reference) {
-    difference += (Double(value) - Double(expected)) * (Double(value) - Double(expected))
-    norm += Double(expected) * Double(expected)
-  }
-  return (difference / norm).squareRoot()
 }

@@ -3,7 +3,7 @@ import Synchronization
 
 extension LLM {
   /// The logits of all positions of a prompt, `[positions, vocabulary]`.
-  func logits(_ prompt: [Int32]) async throws -> [Float] {
+  public func logits(_ prompt: [Int32]) async throws -> [Float] {
     let rows = Mutex<[Float]>([])
     try await engine.score(prompt) { positions, logits in
       rows.withLock { rows in
@@ -14,18 +14,10 @@ extension LLM {
   }
 
   /// The most likely tokens after a prompt, end tokens taken as ordinary ones.
-  func greedy(_ prompt: [Int32], count: Int) async throws -> [Int32] {
+  public func greedy(_ prompt: [Int32], count: Int) async throws -> [Int32] {
     var options = SamplingOptions.greedy
     options.maximumTokens = count
     options.ignoresEndOfSequence = true
     return try await generate(prompt, options: options).tokenIDs
   }
-}
-
-/// The sentence of the error that a body throws, or nil where it throws none.
-func sentence(_ body: () async throws -> Void) async -> String? {
-  do {
-    try await body()
-    return nil
-  } catch { return "\(error)" }
 }
