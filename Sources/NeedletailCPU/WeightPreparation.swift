@@ -149,23 +149,9 @@ private final class WeightWork: @unchecked Sendable {
   }
 
   private func prepare(_ piece: WeightPiece) throws {
-    let (part, shape) = (piece.part, piece.planned.weight.shape)
-    let target = targets[piece.weight]
-    let columns = part.columns ?? 0..<(shape.count > 1 ? shape[1] : 1)
-    let firstRow = (part.rows?.lowerBound ?? 0) + piece.rows.lowerBound
-    if part.transposed {
-      try source.withRows(of: part, first: 0, count: part.shape[0]) { bytes, dtype in
-        var copy = transposedRows(
-          bytes, dtype, rows: firstRow..<firstRow + piece.rows.count, columns: columns, stride: part.shape[1])
-        store(&copy, dtype: .float32, stride: columns.count, piece: piece, shape: shape, target: target)
-      }
-      return
-    }
-    try source.withRows(of: part, first: firstRow, count: piece.rows.count) { bytes, dtype in
-      let stride = part.shape.dropFirst().reduce(1, *)
-      store(
-        bytes + columns.lowerBound * dtype.byteCount, dtype: dtype, stride: stride, piece: piece, shape: shape,
-        target: target)
+    let (shape, target) = (piece.planned.weight.shape, targets[piece.weight])
+    try piece.part.withRows(piece.rows, from: source) { bytes, dtype, stride in
+      store(bytes, dtype: dtype, stride: stride, piece: piece, shape: shape, target: target)
     }
   }
 
@@ -184,30 +170,5 @@ private final class WeightWork: @unchecked Sendable {
     _ = HostRows.convert(
       rows, dtype, stride: stride, to: target + piece.target * width * planned.dtype.byteCount, planned.dtype,
       rows: piece.rows.count, width: width, isa: NT_ISA_PLAIN)
-  }
-
-  // Weights stored [input, output] are few and small (GPT-2): read as float32, element by element.
-  private func transposedRows(
-    _ bytes: UnsafeRawPointer, _ dtype: DType, rows: Range<Int>, columns: Range<Int>, stride: Int
-  ) -> [Float] {
-    var result: [Float] = []
-    result.reserveCapacity(rows.count * columns.count)
-    for row in rows {
-      for column in columns { result.append(dtype.load(bytes, index: column * stride + row)) }
-    }
-    return result
-  }
-}
-
-extension DType {
-  /// An element of one of the float types as float32.
-  fileprivate func load(_ bytes: UnsafeRawPointer, index: Int) -> Float {
-    switch self {
-    case .float32: bytes.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
-    case .bfloat16:
-      Float(bitPattern: UInt32(bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)) << 16)
-    case .float16: Float(Float16(bitPattern: bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)))
-    default: preconditionFailure("weights of type \(name)")
-    }
   }
 }

@@ -16,6 +16,8 @@ public struct Checkpoint: Sendable {
   /// The tensors' names, sorted by their bytes.
   public let names: [String]
   private let fileOfName: [NameKey: Int]
+  // Names in the files, by the names they go by, where these are others.
+  private let storedNames: [NameKey: String]
 
   static let singleName = "model.safetensors"
   static let indexName = "model.safetensors.index.json"
@@ -37,8 +39,9 @@ public struct Checkpoint: Sendable {
 
   /// A tensor, or nil where the checkpoint has none of that name.
   public subscript(name: String) -> TensorView? {
-    guard let position = fileOfName[NameKey(name)] else { return nil }
-    return files[position][name]
+    let key = NameKey(name)
+    guard let position = fileOfName[key] else { return nil }
+    return files[position][storedNames[key] ?? name]
   }
 
   /// A tensor that must be there.
@@ -50,11 +53,26 @@ public struct Checkpoint: Sendable {
   /// Bytes of all tensors together.
   public var tensorBytes: Int { names.reduce(0) { $0 + (self[$1]?.byteRange.count ?? 0) } }
 
+  /// The same checkpoint with `prefix` before its names, except those that are kept: for files saved from a part of the
+  /// model, as many published ones are. Where a name has the prefix already, nothing changes.
+  public func adding(prefix: String, keeping: (String) -> Bool) -> Checkpoint {
+    guard !names.contains(where: { $0.hasPrefix(prefix) }) else { return self }
+    return Checkpoint(self, names: names.map { (keeping($0) ? $0 : prefix + $0, $0) })
+  }
+
+  private init(_ other: Checkpoint, names: [(name: String, stored: String)]) {
+    (directory, files) = (other.directory, other.files)
+    self.names = names.map(\.name).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    storedNames = Dictionary(names.map { (NameKey($0.name), $0.stored) }, uniquingKeysWith: { first, _ in first })
+    fileOfName = storedNames.compactMapValues { other.fileOfName[NameKey($0)] }
+  }
+
   private init(directory: String, file path: String) throws(CheckpointError) {
     let file = try SafetensorsFile(path)
     self.directory = directory
     files = [file]
     names = file.names
+    storedNames = [:]
     fileOfName = Dictionary(uniqueKeysWithValues: file.names.map { (NameKey($0), 0) })
   }
 
@@ -86,6 +104,7 @@ public struct Checkpoint: Sendable {
     self.directory = directory
     self.files = files
     self.fileOfName = fileOfName
+    storedNames = [:]
     names = placed.map(\.tensor).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 

@@ -10,14 +10,13 @@ extension Op {
     case .activation(let activation): "\(activation)"
     case .scale: "scale"
     case .softcap: "softcap"
+    case .clamp: "clamp"
     case .norm(let norm): "\(norm.kind)_norm"
     case .reshape: "reshape"
     case .slice: "slice"
     case .ropeTable: "rope_table"
     case .rope: "rope"
     case .attention: "attention"
-    case .route: "route"
-    case .experts: "experts"
     case .scoredRows: "scored_rows"
     case .cast: "cast"
     case .addNorm(let norm): "add_\(norm.kind)_norm"
@@ -43,6 +42,9 @@ extension Op {
       a.set("factor", factor)
       a.set("offset", offset, unless: 0)
     case .softcap(let cap): a.set("cap", cap)
+    case .clamp(let low, let high):
+      a.set("min", low)
+      a.set("max", high)
     case .norm(let norm), .addNorm(let norm):
       a.set("eps", norm.eps)
       a.set("weight_offset", norm.weightOffset, unless: 0)
@@ -53,8 +55,6 @@ extension Op {
     case .ropeTable(let spec): spec.write(to: &a)
     case .rope(let interleaved): a.set("interleaved", interleaved, unless: false)
     case .attention(let attention): attention.write(to: &a)
-    case .route(let routing): routing.write(to: &a)
-    case .experts(let experts): experts.write(to: &a)
     case .cast(let dtype): a["dtype"] = dtype.name
     case .gatedActivation(let activation): a["activation"] = "\(activation)"
     case .ropeCacheWrite(let write): write.write(to: &a)
@@ -82,6 +82,10 @@ extension Op {
     case "linear": self = .linear
     case "scale": self = .scale(try a.float("factor"), offset: try a.float("offset", default: 0))
     case "softcap": self = .softcap(try a.float("cap"))
+    case "clamp":
+      let (low, high) = (try a.float("min"), try a.float("max"))
+      guard low < high else { throw GraphError("min=\(low) is not below max=\(high)") }
+      self = .clamp(min: low, max: high)
     case "rms_norm": self = .norm(try norm(.rms))
     case "layer_norm": self = .norm(try norm(.layer))
     case "reshape":
@@ -93,8 +97,6 @@ extension Op {
     case "rope_table": self = .ropeTable(try RopeSpec(a))
     case "rope": self = .rope(interleaved: a.bool("interleaved"))
     case "attention": self = .attention(try Attention(a))
-    case "route": self = .route(try Routing(a))
-    case "experts": self = .experts(try Experts(a))
     case "scored_rows": self = .scoredRows
     case "cast":
       guard let dtype = DType(name: try a.string("dtype")) else { throw GraphError("dtype is unknown") }

@@ -21,6 +21,9 @@ extension Op {
       return declared
     case .weight(let weight):
       try need(0...0)
+      for part in weight.parts {
+        if let fault = part.fault { throw GraphError("\(part.name) \(fault)") }
+      }
       return [TensorType(.real, weight.shape.map(Dim.fixed))]
     case .embed:
       try need(2...2)
@@ -37,7 +40,7 @@ extension Op {
       try require(
         !inputs[0].isState && (inputs[0].shape == inputs[1].shape || inputs[1].shape == [inputs[0].shape.last]))
       return [inputs[0]]
-    case .activation, .scale, .softcap:
+    case .activation, .scale, .softcap, .clamp:
       try need(1...1)
       try require(!inputs[0].isState)
       return [inputs[0]]
@@ -75,8 +78,6 @@ extension Op {
       else { throw GraphError("has query heads that are no multiple of its key heads") }
       if inputs.count == 4 { try require(inputs[3].shape == [.fixed(heads)]) }
       return [TensorType(inputs[0].dtype, [.tokens, .fixed(heads), inputs[2].shape[2]])]
-    case .route(let routing): return try routing.resultTypes(inputs)
-    case .experts(let experts): return [try experts.resultType(inputs)]
     case .scoredRows:
       try need(1...1)
       try require(inputs[0].shape.first == .tokens)

@@ -18,6 +18,8 @@ public enum Op: Hashable, Sendable {
   case scale(Float, offset: Float)
   /// (x) -> cap * tanh(x / cap).
   case softcap(Float)
+  /// (x) -> x where it lies between the bounds, else the nearer bound.
+  case clamp(min: Float, max: Float)
   /// (x [rows, width], weight [width]?, bias [width]?) -> [rows, width].
   case norm(Norm)
   /// (x) -> the same elements in another shape.
@@ -31,12 +33,6 @@ public enum Op: Hashable, Sendable {
   /// (q [tokens, heads, d], k [tokens, kv heads, d], v [tokens, kv heads, dv], sinks [heads]?) -> [tokens, heads, dv]:
   /// causal attention of each sequence's tokens over all of the sequence so far, which the runtime keeps.
   case attention(Attention)
-  /// (logits [rows, experts], bias [experts]?) -> (int32 [rows, k]: the experts of each row, float32 [rows, k]: their
-  /// weights).
-  case route(Routing)
-  /// (x [rows, width], experts int [rows, k], weights [rows, k], gates and ups [experts * 2 inner, width], downs
-  /// [experts * width, inner], biases [experts * 2 inner] and [experts * width]?) -> [rows, width].
-  case experts(Experts)
   /// (x [tokens, width...]) -> [scored rows, width...]: the rows whose logits are needed.
   case scoredRows
   /// (x) -> the same in another storage type.

@@ -18,6 +18,11 @@ extension Tensor {
   }
   /// cap * tanh(self / cap); nil records nothing.
   public func softcapped(_ cap: Float?) -> Tensor { cap.map { builder.record(.softcap($0), [self]) } ?? self }
+  /// Kept between two bounds.
+  public func clamped(to bounds: ClosedRange<Float>) -> Tensor {
+    precondition(bounds.lowerBound < bounds.upperBound, "clamped to \(bounds)")
+    return builder.record(.clamp(min: bounds.lowerBound, max: bounds.upperBound), [self])
+  }
   /// The same elements in another shape, of which one dimension may be symbolic.
   public func reshaped(_ shape: Dim...) -> Tensor { builder.record(.reshape(shape), [self]) }
   /// Elements `range` of each row: [rows, width] -> [rows, range.count].

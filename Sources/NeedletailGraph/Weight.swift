@@ -1,7 +1,8 @@
 /// A matrix or vector of the checkpoint, or several of them merged, as a plan wants it.
 ///
-/// Parts follow each other along the first dimension. A part is a whole tensor or, for a rank of several, a range of its
-/// rows or columns; `transposed` parts are stored [input, output] and read as [output, input].
+/// Parts follow each other along the first dimension. A part is a whole tensor, one matrix of a tensor that holds several,
+/// or some of its rows or columns: a rank's share, or the queries' rows of a checkpoint that stores queries, keys and
+/// values as one. `transposed` parts are stored [input, output] and read as [output, input].
 public struct Weight: Hashable, Sendable, Codable {
   /// One tensor of the checkpoint, or a part of it.
   public struct Part: Hashable, Sendable, Codable {
@@ -9,30 +10,29 @@ public struct Weight: Hashable, Sendable, Codable {
     public var name: String
     /// Shape in the checkpoint.
     public var shape: [Int]
-    /// Whether it is read with its two dimensions exchanged.
+    /// Whether it is read with its (last) two dimensions exchanged.
     public var transposed: Bool
     /// The rows taken (after the exchange), nil for all.
     public var rows: Range<Int>?
+    /// Those rows are taken of every so many, nil for once: `rows` 0..<2 with period 6 are rows 0, 1, 6, 7, 12, 13...
+    public var period: Int?
     /// The columns taken (after the exchange), nil for all.
     public var columns: Range<Int>?
+    /// Which matrix of a tensor [matrices, rows, columns], or vector of a tensor [vectors, width]; nil: the tensor is one.
+    public var index: Int?
 
     /// A part.
     public init(
-      _ name: String, shape: [Int], transposed: Bool = false, rows: Range<Int>? = nil, columns: Range<Int>? = nil
+      _ name: String, shape: [Int], transposed: Bool = false, rows: Range<Int>? = nil, period: Int? = nil,
+      columns: Range<Int>? = nil, index: Int? = nil
     ) {
       self.name = name
       self.shape = shape
       self.transposed = transposed
       self.rows = rows
+      self.period = period
       self.columns = columns
-    }
-
-    /// The shape it has as part of the weight.
-    public var resultShape: [Int] {
-      var result = transposed ? Array(shape.reversed()) : shape
-      if let rows { result[0] = rows.count }
-      if let columns, result.count > 1 { result[result.count - 1] = columns.count }
-      return result
+      self.index = index
     }
   }
 
@@ -67,15 +67,4 @@ public enum Split: String, Hashable, Sendable, Codable, CaseIterable {
   case rows
   /// By experts.
   case experts
-}
-
-extension Weight.Part: CustomStringConvertible {
-  /// "name[8, 16]", "name[8, 16]^T", "name[8, 16] rows 0..<4".
-  public var description: String {
-    var text = "\(name)[\(shape.map(String.init).joined(separator: ", "))]"
-    if transposed { text += "^T" }
-    if let rows { text += " rows \(rows.lowerBound)..<\(rows.upperBound)" }
-    if let columns { text += " columns \(columns.lowerBound)..<\(columns.upperBound)" }
-    return text
-  }
 }

@@ -19,6 +19,9 @@ public protocol LanguageModel: Layer {
   var ties: [String: String] { get }
   /// Endings of the names of tensors that a checkpoint may have and that are not read.
   static var ignoredSuffixes: [String] { get }
+  /// The beginning of names that a checkpoint may leave out of all its names: "transformer." where it was saved from the
+  /// model without its head.
+  static var optionalPrefix: String? { get }
   /// The logits of every token of the step: [tokens, vocabulary].
   func callAsFunction(_ step: Step) -> Tensor
 }
@@ -27,9 +30,13 @@ extension LanguageModel {
   /// No ties.
   public var ties: [String: String] { [:] }
   /// Frequencies of rotary embeddings and causal masks, which old checkpoints keep.
-  public static var ignoredSuffixes: [String] {
+  public static var ignoredSuffixes: [String] { usualIgnoredSuffixes }
+  /// Frequencies of rotary embeddings and causal masks, which old checkpoints keep.
+  static var usualIgnoredSuffixes: [String] {
     ["rotary_emb.inv_freq", ".attn.masked_bias", ".attention.masked_bias"]
   }
+  /// None.
+  public static var optionalPrefix: String? { nil }
 
   /// Whether a tensor of a checkpoint is not needed, though no parameter has its name.
   public func ignores(_ name: String) -> Bool {

@@ -60,7 +60,7 @@ struct CheckpointOfArrays: WeightSource {
     of part: Weight.Part, first: Int, count: Int, _ body: (UnsafeRawPointer, DType) throws -> Void
   ) throws {
     guard let tensor = bytes[part.name] else { throw Missing(name: part.name) }
-    let rowBytes = part.shape.dropFirst().reduce(stored.byteCount, *)
+    let rowBytes = part.storedWidth * stored.byteCount
     // Only the rows asked for exist: reading others is an error that tools find.
     let rows = Array(tensor[first * rowBytes..<(first + count) * rowBytes])
     try rows.withUnsafeBytes { bytes in

@@ -62,6 +62,23 @@ import Testing
     }
   }
 
+  @Test(arguments: types) func rowsOfEveryPeriod(_ stored: DType) throws {
+    // Turns of 35 rows, which start inside panels and are cut into pieces; then matrices of tensors of several.
+    let source = CheckpointOfArrays(["a": [400, 40], "b": [3, 30, 44], "c": [2, 9, 30]], stored: stored)
+    let (a, b, c) = (source.values("a"), source.values("b"), source.values("c"))
+    let weight = Weight(parts: [
+      .init("a", shape: [400, 40], rows: 5..<40, period: 80, columns: 8..<38),
+      .init("b", shape: [3, 30, 44], transposed: true, rows: 1..<2, period: 2, index: 1),
+      .init("c", shape: [2, 9, 30], rows: 0..<2, period: 3, index: 1),
+    ])
+    var expected = (0..<5).flatMap { part(a, 40, $0 * 80 + 5..<$0 * 80 + 40, 8..<38) }
+    for row in 0..<22 { expected += (0..<30).map { b[1320 + $0 * 44 + 2 * row + 1] } }
+    for row in [0, 1, 3, 4, 6, 7] { expected += c[270 + row * 30..<300 + row * 30] }
+    for layout in [WeightLayout.panels, .rowMajor] {
+      #expect(try loaded(weight, as: stored, layout, from: source) == expected, "\(layout.rawValue)")
+    }
+  }
+
   @Test func largeWeightsArePreparedInPieces() throws {
     // More than a megabyte a part, with a first part that ends inside a panel.
     let source = CheckpointOfArrays(["a": [1001, 515], "b": [999, 515]], stored: .bfloat16)

@@ -11,7 +11,7 @@ private struct Counting: WeightSource {
   func withRows(
     of part: Weight.Part, first: Int, count: Int, _ body: (UnsafeRawPointer, DType) throws -> Void
   ) throws {
-    let width = part.shape.dropFirst().reduce(1, *)
+    let width = part.storedWidth
     let numbers = (first * width..<(first + count) * width).map(Float.init)
     if dtype == .float32 {
       try numbers.withUnsafeBytes { if let base = $0.baseAddress { try body(base, .float32) } }
@@ -53,5 +53,18 @@ private struct Counting: WeightSource {
     #expect(try whole(weight, .float32, from: Counting(dtype: .float32), limit: 8) == [0, 3, 1, 4, 2, 5])
     let cut = Weight(parts: [.init("a", shape: [2, 3], transposed: true, rows: 1..<3)])
     #expect(try whole(cut, .float32, from: Counting(dtype: .bfloat16), limit: 8) == [1, 4, 2, 5])
+  }
+
+  @Test(arguments: [1, 30, 4096]) func rowsOfEveryPeriodAndMatricesOfSeveral(_ limit: Int) throws {
+    let source = Counting(dtype: .float32)
+    let turns = Weight(parts: [.init("a", shape: [6, 2], rows: 1..<3, period: 3)])
+    #expect(try whole(turns, .float32, from: source, limit: limit) == [2, 3, 4, 5, 8, 9, 10, 11])
+    let second = Weight(parts: [
+      .init("a", shape: [2, 2, 3], transposed: true, rows: 0..<2, index: 1), .init("b", shape: [2, 4, 2], index: 0),
+    ])
+    #expect(
+      try whole(second, .float32, from: source, limit: limit) == [6, 9, 7, 10, 0, 1, 2, 3, 4, 5, 6, 7])
+    let vector = Weight(parts: [.init("a", shape: [3, 4], rows: 1..<2, period: 2, index: 2)])
+    #expect(try whole(vector, .float32, from: source, limit: limit) == [9, 11])
   }
 }

@@ -21,6 +21,17 @@ struct CheckpointTests {
     #expect(sentence { _ = try checkpoint.tensor("c") } == directory.path + ": has no tensor 'c'")
   }
 
+  @Test func filesOfAPartOfTheModel() throws {
+    try writeTensors(directory("model.safetensors"), [("b", [2], [1, 2]), ("head", [1], [3]), ("a", [1], [4])])
+    let checkpoint = try Checkpoint(directory: directory.path).adding(prefix: "stack.") { $0 == "head" }
+    #expect(checkpoint.names == ["head", "stack.a", "stack.b"])
+    #expect(try checkpoint.tensor("stack.b").floats() == [1, 2])
+    #expect(checkpoint["a"] == nil)
+    try checkpoint.check(expected: [("stack.a", [1]), ("stack.b", [2]), ("head", [1])])
+    let whole = checkpoint.adding(prefix: "stack.") { _ in false }
+    #expect(whole.names == checkpoint.names)
+  }
+
   @Test func onlyFileOfAnotherName() throws {
     try writeTensors(directory("weights.safetensors"), [("a", [1], [3])])
     #expect(try Checkpoint(directory: directory.path).names == ["a"])

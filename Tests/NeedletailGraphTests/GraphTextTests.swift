@@ -15,7 +15,8 @@ import Testing
   static let operations: [Op] =
     [
       .input("x"), .embed(scale: 1), .embed(scale: 0.1), .linear, .scale(0.3, offset: 0), .scale(-2, offset: 1e-7),
-      .softcap(30), .norm(Norm(.rms, eps: 1e-6)), .norm(Norm(.layer, eps: 1e-5, weightOffset: 1)),
+      .softcap(30), .clamp(min: -8, max: 6.5), .norm(Norm(.rms, eps: 1e-6)),
+      .norm(Norm(.layer, eps: 1e-5, weightOffset: 1)),
       .reshape([.tokens * 4, 16]), .slice(start: 2, count: 3),
       .ropeTable(spec), .ropeTable(RopeSpec(dimensions: 2, theta: 10_000.5, scaling: .linear(factor: 2.5))),
       .ropeTable(
@@ -50,6 +51,14 @@ import Testing
             .init("a.weight", shape: [16, 8], transposed: true, rows: 0..<4),
             .init("b.weight", shape: [8, 32], rows: 2..<8, columns: 16..<32),
           ], split: .rows)),
+      .weight(
+        Weight(
+          parts: [
+            .init("a.weight", shape: [12, 8], rows: 1..<3, period: 6),
+            .init("b.weight", shape: [3, 16, 8], transposed: true, rows: 2..<4, columns: 8..<16, index: 2),
+            .init("c.weight", shape: [3, 8, 8], transposed: true, rows: 0..<1, period: 2, index: 0),
+          ], split: .columns)),
+      .weight(Weight(parts: [.init("a.bias", shape: [4, 8], index: 3)])),
     ] + BinaryOperation.allCases.map { .binary($0) } + Activation.allCases.map { .activation($0) }
 
   @Test(arguments: operations)
@@ -60,10 +69,10 @@ import Testing
   /// Every case of the enum stands in the list above: a new one must be added here and there.
   @Test func allOperationsAreListed() {
     let mnemonics = Set(Self.operations.map(\.mnemonic))
-    #expect(mnemonics.count == 35, "\(mnemonics.sorted())")
+    #expect(mnemonics.count == 36, "\(mnemonics.sorted())")
     for op in Self.operations {
       switch op {
-      case .input, .weight, .embed, .linear, .binary, .activation, .scale, .softcap, .norm, .reshape, .slice,
+      case .input, .weight, .embed, .linear, .binary, .activation, .scale, .softcap, .clamp, .norm, .reshape, .slice,
         .ropeTable,
         .rope, .attention, .scoredRows, .cast, .addNorm, .gatedActivation, .ropeCacheWrite, .pagedAttention,
         .product, .cachedAttention:

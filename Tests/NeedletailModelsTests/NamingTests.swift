@@ -112,4 +112,40 @@ private struct Clash: Layer {
     #expect(graph.text.contains("weight() {parts=\"weight[4, 8]^T\"} : real[8, 4]"))
     #expect(try layer.parameterNames().entries.map(\.parameter.checkpointShape) == [[4, 8]])
   }
+
+  @Test func partsOfALinearLayerHaveItsNames() throws {
+    let layer = Fused()
+    let graph = try layer.record { builder in
+      builder.output("y", layer(builder.input("x", .real, [.tokens, 4])))
+    }
+    #expect(
+      graph.text == """
+        %0 = input() {name=x} : real[tokens, 4]
+        %1 = weight() {parts="qkv.weight[12, 4] rows 0..<4", split=columns} : real[4, 4]  # qkv
+        %2 = weight() {parts="qkv.bias[12] rows 0..<4", split=columns} : real[4]  # qkv
+        %3 = linear(%0, %1, %2) : real[tokens, 4]  # qkv
+        %4 = weight() {parts="qkv.weight[12, 4] rows 2..<3 of 3", split=columns} : real[4, 4]  # qkv
+        %5 = weight() {parts="qkv.bias[12] rows 2..<3 of 3", split=columns} : real[4]  # qkv
+        %6 = linear(%0, %4, %5) : real[tokens, 4]  # qkv
+        %7 = add(%3, %6) : real[tokens, 4]
+        %8 = weight() {parts="experts[3, 4, 6]^T at 1"} : real[6, 4]
+        %9 = linear(%7, %8) : real[tokens, 6]
+        output y = %9
+
+        """)
+    #expect(try layer.parameterNames().entries.map(\.name) == ["qkv.weight", "qkv.bias", "experts"])
+    #expect(try layer.parameterNames().entries.map(\.parameter.checkpointShape) == [[12, 4], [12], [3, 4, 6]])
+  }
+}
+
+private struct Fused: UnaryLayer {
+  let qkv = Linear(4, 12, bias: true, split: .columns)
+  let experts = Parameter([3, 6, 4], isTransposed: true)
+  // A part may be kept: it is not walked over.
+  let last: LinearPart
+  init() { last = qkv.part(rows: 2..<3, of: 3) }
+  func callAsFunction(_ x: Tensor) -> Tensor {
+    let sum = qkv.part(rows: 0..<4)(x) + last(x)
+    return sum.linear(experts.tensor(in: x.builder, index: 1))
+  }
 }

@@ -68,6 +68,7 @@ import Testing
     let x = builder.input("x", .real, [.tokens, 24])
     builder.output("scaled", builder.record(.scale(0.3, offset: 2), [x]))
     builder.output("capped", x.softcapped(2))
+    builder.output("clamped", x.clamped(to: -0.5...0.25))
     builder.output("cut", x.columns(5..<12))
     builder.output("shaped", (x * 2).reshaped(.tokens * 3, 8))
     builder.output("cut heads", x.reshaped(.tokens, 4, 6).columns(2..<4))

@@ -18,7 +18,7 @@ typedef struct {
 NT_CHECK_SIZE(nt_gated_activation_arguments, 56);
 
 // unary: out = activation(x) * scale + offset; softcap > 0: out = softcap * tanh(x * scale / softcap).
-// With NT_IDENTITY it copies, converts and cuts rows out of wider ones (strides).
+// low < high: out is then kept between them. With NT_IDENTITY it copies, converts and cuts rows out of wider ones (strides).
 typedef struct {
   const void *x;
   void *out;
@@ -30,11 +30,13 @@ typedef struct {
   float scale;
   float offset;
   float softcap;
+  float low;
+  float high;
   nt_i32 x_dtype;
   nt_i32 out_dtype;
   nt_i32 reserved;
 } nt_unary_arguments;
-NT_CHECK_SIZE(nt_unary_arguments, 72);
+NT_CHECK_SIZE(nt_unary_arguments, 80);
 
 // binary: out = a op b. b_stride 0 repeats one row of b for all rows (a bias). operation: 0 add, 1 multiply, 2 subtract,
 // 3 divide.

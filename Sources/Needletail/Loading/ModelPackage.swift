@@ -52,10 +52,18 @@ public struct ModelPackage: Sendable {
         throw LoadError("config.json says weights are \(dummyDType.name), of which no dummy weights can be made")
       }
     case .auto:
-      let checkpoint = try Checkpoint(directory: directory.path)
+      let checkpoint = try Self.checkpoint(directory.path, of: model, names: Set(parameters.map(\.name)))
       try checkpoint.check(expected: parameters, ignoring: checkpoint.names.filter { model.ignores($0) })
       self.checkpoint = checkpoint
     }
+  }
+
+  private static func checkpoint(
+    _ path: String, of model: any LanguageModel, names: Set<String>
+  ) throws -> Checkpoint {
+    let checkpoint = try Checkpoint(directory: path)
+    guard let prefix = type(of: model).optionalPrefix else { return checkpoint }
+    return checkpoint.adding(prefix: prefix) { names.contains($0) || model.ignores($0) }
   }
 
   // Scales may lie inside tensors that have the usual names and shapes: computing with such weights as if they were

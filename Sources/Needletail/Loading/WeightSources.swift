@@ -19,7 +19,7 @@ struct CheckpointWeights: WeightSource {
     guard let dtype = tensor.dtype.graphDType else {
       throw LoadError("\(part.name) is stored as \(tensor.dtype.rawValue), which is not supported")
     }
-    let width = part.shape.dropFirst().reduce(1, *)
+    let width = part.storedWidth
     let bytes = tensor.bytes(of: first * width..<(first + count) * width)
     guard let start = bytes.baseAddress else { return }
     try body(start, dtype)
@@ -39,7 +39,7 @@ struct DummyWeightSource: WeightSource {
   func withRows(
     of part: Weight.Part, first: Int, count: Int, _ body: (UnsafeRawPointer, DType) throws -> Void
   ) throws {
-    let width = part.shape.dropFirst().reduce(1, *)
+    let width = part.storedWidth
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count * width * dtype.byteCount, alignment: 64)
     defer { buffer.deallocate() }
     weights.fill(buffer, as: dtype, tensor: part.name, from: first * width)

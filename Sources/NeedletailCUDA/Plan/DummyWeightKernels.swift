@@ -15,9 +15,14 @@ struct DummyWeightKernels {
     var launches: [GPULaunch] = [GPUWeights.dummy(rows: 1, columns: 1, out: source.dtype)]
     for planned in plan.weights {
       for part in planned.weight.parts where part.transposed || planned.dtype != source.dtype {
+        let isTurnedFirst = part.transposed && part.period != nil
+        if isTurnedFirst {
+          launches.append(
+            GPUWeights.convert(rows: 1, columns: 1, isTransposed: true, x: source.dtype, out: source.dtype))
+        }
         launches.append(
           GPUWeights.convert(
-            rows: 1, columns: 1, isTransposed: part.transposed, x: source.dtype, out: planned.dtype))
+            rows: 1, columns: 1, isTransposed: part.transposed && !isTurnedFirst, x: source.dtype, out: planned.dtype))
       }
     }
     return launches
@@ -25,41 +30,76 @@ struct DummyWeightKernels {
 
   /// Puts the kernels into a stream that make a part of a weight; waits for them where a conversion needs memory.
   func make(_ part: Weight.Part, dtype: DType, at target: UInt64, in stream: borrowing Stream) throws {
-    let (rows, columns) = (part.resultShape[0], part.resultShape.dropFirst().reduce(1, *))
-    let stride = part.shape.dropFirst().reduce(1, *)
-    let firstColumn = part.columns?.lowerBound ?? 0
-    let firstRow = part.rows?.lowerBound ?? 0
-    if part.transposed {
-      let scratch = try DeviceBuffer(stream.context, byteCount: part.shape.reduce(source.dtype.byteCount, *))
-      try fill(part, first: 0, rows: part.shape[0], columns: stride, stride: stride, at: scratch.address, in: stream)
-      // Row r, column c of the weight is element (firstColumn + c) * stride + firstRow + r of the tensor.
-      let start = (firstColumn * stride + firstRow) * source.dtype.byteCount
-      try convert(
-        from: scratch.address + UInt64(start), stride: stride, isTransposed: true, rows: rows, columns: columns,
-        to: target, dtype, in: stream)
-      return try stream.synchronize()
-    }
+    let columns = part.resultShape.dropFirst().reduce(1, *)
+    if part.transposed { return try makeTransposed(part, columns: columns, dtype: dtype, at: target, in: stream) }
+    let turns = RowTurns(part)
+    let stride = part.storedWidth
+    let isMatrix = part.storedShape.count > 1
+    let first = (part.firstStoredRow + turns.first) * stride + (isMatrix ? part.columns?.lowerBound ?? 0 : 0)
     guard dtype != source.dtype else {
-      let first = firstRow * stride + firstColumn
-      return try fill(part, first: first, rows: rows, columns: columns, stride: stride, at: target, in: stream)
+      return try fill(part, turns, first: first, columns: columns, at: target, in: stream)
     }
-    let rowBytes = columns * source.dtype.byteCount
-    let count = max(1, min(rows, Self.scratchBytes / max(rowBytes, 1)))
-    let scratch = try DeviceBuffer(stream.context, byteCount: count * rowBytes)
-    for start in Swift.stride(from: 0, to: rows, by: count) {
-      let some = min(count, rows - start)
+    let turnBytes = turns.rows * columns * source.dtype.byteCount
+    let count = max(1, min(turns.count, Self.scratchBytes / max(turnBytes, 1)))
+    let scratch = try DeviceBuffer(stream.context, byteCount: count * turnBytes)
+    for start in Swift.stride(from: 0, to: turns.count, by: count) {
+      var some = turns
+      some.count = min(count, turns.count - start)
       try fill(
-        part, first: (firstRow + start) * stride + firstColumn, rows: some, columns: columns, stride: stride,
-        at: scratch.address, in: stream)
+        part, some, first: first + start * turns.period * stride, columns: columns, at: scratch.address, in: stream)
       try convert(
-        from: scratch.address, stride: columns, isTransposed: false, rows: some, columns: columns,
-        to: target + UInt64(start * columns * dtype.byteCount), dtype, in: stream)
+        from: scratch.address, stride: columns, isTransposed: false, rows: some.count * turns.rows, columns: columns,
+        to: target + UInt64(start * turns.rows * columns * dtype.byteCount), dtype, in: stream)
     }
     try stream.synchronize()
   }
 
+  /// Makes the whole matrix as the checkpoint would have it, and turns it round.
+  private func makeTransposed(
+    _ part: Weight.Part, columns: Int, dtype: DType, at target: UInt64, in stream: borrowing Stream
+  ) throws {
+    let (stride, size) = (part.storedWidth, source.dtype.byteCount)
+    let scratch = try DeviceBuffer(stream.context, byteCount: part.storedShape.reduce(size, *))
+    let whole = RowTurns(first: 0, rows: 1, period: 1, count: part.storedShape[0])
+    try fill(
+      part, whole, first: part.firstStoredRow * stride, columns: stride, at: scratch.address, in: stream)
+    // Row r, column c of the weight is element (firstColumn + c) * stride + firstRow + r of the matrix.
+    let start = scratch.address + UInt64((part.columns?.lowerBound ?? 0) * stride * size)
+    let turns = RowTurns(part)
+    guard part.period != nil else {
+      try convert(
+        from: start + UInt64(turns.first * size), stride: stride, isTransposed: true, rows: turns.count * turns.rows,
+        columns: columns, to: target, dtype, in: stream)
+      return try stream.synchronize()
+    }
+    let turned = try DeviceBuffer(stream.context, byteCount: stride * columns * size)
+    try convert(
+      from: start, stride: stride, isTransposed: true, rows: stride, columns: columns, to: turned.address,
+      source.dtype, in: stream)
+    // The rows of a turn follow each other: they are one row of a matrix of turns.
+    try convert(
+      from: turned.address + UInt64(turns.first * columns * size), stride: turns.period * columns,
+      isTransposed: false, rows: turns.count, columns: turns.rows * columns, to: target, dtype, in: stream)
+    try stream.synchronize()
+  }
+
+  /// Fills turns of rows from an element of the tensor on, one behind the other.
   private func fill(
-    _ part: Weight.Part, first: Int, rows: Int, columns: Int, stride: Int, at target: UInt64,
+    _ part: Weight.Part, _ turns: RowTurns, first: Int, columns: Int, at target: UInt64, in stream: borrowing Stream
+  ) throws {
+    let stride = part.storedWidth
+    // Whole rows that follow each other are one longer row.
+    let joins = turns.rows == 1 || columns == stride
+    for row in 0..<(joins ? 1 : turns.rows) {
+      try fill(
+        part, first: first + row * stride, rows: turns.count, columns: joins ? turns.rows * columns : columns,
+        stride: turns.period * stride, outStride: turns.rows * columns,
+        at: target + UInt64(row * columns * source.dtype.byteCount), in: stream)
+    }
+  }
+
+  private func fill(
+    _ part: Weight.Part, first: Int, rows: Int, columns: Int, stride: Int, outStride: Int, at target: UInt64,
     in stream: borrowing Stream
   ) throws {
     var arguments = nt_dummy_weights_arguments()
@@ -69,7 +109,7 @@ struct DummyWeightKernels {
     arguments.rows = Int64(rows)
     arguments.columns = Int64(columns)
     arguments.source_stride = Int64(stride)
-    arguments.out_stride = Int64(columns)
+    arguments.out_stride = Int64(outStride)
     arguments.out_dtype = source.dtype.rawValue
     try stream.launch(GPUWeights.dummy(rows: rows, columns: columns, out: source.dtype), modules, arguments)
   }
@@ -91,6 +131,28 @@ struct DummyWeightKernels {
     let launch = GPUWeights.convert(
       rows: rows, columns: columns, isTransposed: isTransposed, x: source.dtype, out: dtype)
     try stream.launch(launch, modules, arguments)
+  }
+}
+
+/// The rows of a part as `count` times `rows` rows, `period` rows apart.
+private struct RowTurns {
+  var first: Int
+  var rows: Int
+  var period: Int
+  var count: Int
+
+  init(first: Int, rows: Int, period: Int, count: Int) {
+    (self.first, self.rows, self.period, self.count) = (first, rows, period, count)
+  }
+
+  init(_ part: Weight.Part) {
+    let rows = part.resultShape[0]
+    first = part.rows?.lowerBound ?? 0
+    if let period = part.period, let taken = part.rows?.count, taken > 0 {
+      (self.rows, self.period, count) = (taken, period, rows / taken)
+    } else {
+      (self.rows, period, count) = (1, 1, rows)
+    }
   }
 }
 

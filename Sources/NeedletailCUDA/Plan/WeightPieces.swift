@@ -37,27 +37,8 @@ struct WeightPiece: Sendable {
 
   /// Writes the piece as the device stores it.
   func fill(_ target: UnsafeMutableRawPointer, from source: any WeightSource) throws {
-    let columns = part.columns ?? 0..<width
-    let firstRow = (part.rows?.lowerBound ?? 0) + rows.lowerBound
-    if part.transposed {
-      // Weights stored [input, output] are few and small (GPT-2).
-      try source.withRows(of: part, first: 0, count: part.shape[0]) { bytes, stored in
-        let size = stored.byteCount
-        let turned = UnsafeMutableRawPointer.allocate(byteCount: max(rows.count * width * size, 1), alignment: 64)
-        defer { turned.deallocate() }
-        for row in 0..<rows.count {
-          for (index, column) in columns.enumerated() {
-            (turned + (row * width + index) * size).copyMemory(
-              from: bytes + (column * part.shape[1] + firstRow + row) * size, byteCount: size)
-          }
-        }
-        try convert(UnsafeRawPointer(turned), stored, stride: width, to: target)
-      }
-      return
-    }
-    try source.withRows(of: part, first: firstRow, count: rows.count) { bytes, stored in
-      let stride = part.shape.dropFirst().reduce(1, *)
-      try convert(bytes + columns.lowerBound * stored.byteCount, stored, stride: stride, to: target)
+    try part.withRows(rows, from: source) { bytes, stored, stride in
+      try convert(bytes, stored, stride: stride, to: target)
     }
   }
 

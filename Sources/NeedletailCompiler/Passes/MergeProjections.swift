@@ -76,7 +76,7 @@ extension Dataflow {
       let node = nodes[index]
       switch node.op {
       case .activation: isActivated = true
-      case .slice, .reshape, .scale, .softcap, .cast, .scoredRows: break
+      case .slice, .reshape, .scale, .softcap, .clamp, .cast, .scoredRows: break
       case .norm, .rope, .linear:
         guard node.inputs[0] == value else { return (index, 0) }
       case .binary:

@@ -39,8 +39,8 @@ extension CUDACatalog {
     return shaped(
       unary(node, function),
       GPUElementwise.unary(
-        function.activation, hasSoftcap: function.softcap > 0, rows: out.rows, width: out.width, x: x.dtype,
-        out: out.dtype))
+        function.activation, hasSoftcap: function.softcap > 0, clamps: function.bounds != nil, rows: out.rows,
+        width: out.width, x: x.dtype, out: out.dtype))
   }
 
   /// An operation of two elements.

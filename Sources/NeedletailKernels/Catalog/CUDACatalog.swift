@@ -72,6 +72,7 @@ public struct CUDACatalog: KernelCatalog {
     case .activation(let activation): [elementwise(node, Unary(activation: activation))]
     case .scale(let factor, let offset): [elementwise(node, Unary(scale: factor, offset: offset))]
     case .softcap(let cap): [elementwise(node, Unary(softcap: cap))]
+    case .clamp(let low, let high): [elementwise(node, Unary(bounds: low...high))]
     case .cast: [elementwise(node, Unary())]
     case .slice(let start, _): [elementwise(node, Unary(start: start))]
     case .gatedActivation(let activation): [gated(node, activation)]
@@ -81,7 +82,6 @@ public struct CUDACatalog: KernelCatalog {
       [shaped(ropeTable(node, spec), GPURope.table(dimensions: spec.dimensions, tokens: node.results[0].type.shape[0]))]
     case .rope(let interleaved): [try rotation(node, try ropeParts(node, interleaved: interleaved), .always)]
     case .cachedAttention(let write, let attention): try cachedAttention(node, write, attention)
-    case .route, .experts: throw CatalogError("a mixture of experts has no kernel on a GPU yet")
     case .ropeCacheWrite, .pagedAttention, .attention:
       throw CatalogError("attention without the write of its keys and values has no kernel on a GPU")
     }

@@ -7,6 +7,8 @@ struct Unary {
   var scale: Float = 1
   var offset: Float = 0
   var softcap: Float = 0
+  /// What the result is kept between.
+  var bounds: ClosedRange<Float>?
   /// Elements skipped at the start of each row.
   var start = 0
 }
@@ -51,6 +53,8 @@ extension KernelCatalog {
     builder.arguments.scale = unary.scale
     builder.arguments.offset = unary.offset
     builder.arguments.softcap = unary.softcap
+    builder.arguments.low = unary.bounds?.lowerBound ?? 0
+    builder.arguments.high = unary.bounds?.upperBound ?? 0
     builder.arguments.x_dtype = x.type.dtype.rawValue
     builder.arguments.out_dtype = out.type.dtype.rawValue
     return Launch(

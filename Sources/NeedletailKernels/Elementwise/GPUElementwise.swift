@@ -16,16 +16,16 @@ public enum GPUElementwise {
       rows: rows, width: width)
   }
 
-  /// activation(x) * scale + offset, a soft cap, or a copy.
+  /// activation(x) * scale + offset, a soft cap, or a copy; kept between bounds where `clamps`.
   public static func unary(
-    _ activation: Activation, hasSoftcap: Bool, rows: Dim, width: Int, x: DType, out: DType
+    _ activation: Activation, hasSoftcap: Bool, clamps: Bool = false, rows: Dim, width: Int, x: DType, out: DType
   ) -> GPULaunch {
     launch(
       GPUFunction(
         "elementwise/unary.cu", entry: "unary",
         [
           "NT_X": Int(x.rawValue), "NT_OUT": Int(out.rawValue), "NT_ACTIVATION": Int(activation.rawValue),
-          "NT_SOFTCAP": hasSoftcap ? 1 : 0,
+          "NT_SOFTCAP": hasSoftcap ? 1 : 0, "NT_CLAMP": clamps ? 1 : 0,
         ]), rows: rows, width: width)
   }
 

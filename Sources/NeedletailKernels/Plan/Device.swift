@@ -4,8 +4,9 @@ import NeedletailGraph
 public protocol WeightSource: Sendable {
   /// What made-up weights are made of, which a device may make itself; nil: they must be read.
   var dummy: DummySource? { get }
-  /// Calls `body` with `count` rows of a tensor from row `first` on, row-major as in the checkpoint, and their storage
-  /// type; vectors are one column of rows. May be called from several threads.
+  /// Calls `body` with `count` rows of a part's tensor from row `first` on, row-major as in the checkpoint, and their
+  /// storage type. The tensor is seen as rows of `part.storedWidth` elements: vectors are one column of rows, the
+  /// matrices of a tensor of several follow each other. May be called from several threads.
   func withRows(
     of part: Weight.Part, first: Int, count: Int, _ body: (UnsafeRawPointer, DType) throws -> Void
   ) throws

@@ -86,20 +86,16 @@ extension PlanLimits {
 extension PlannedWeight {
   fileprivate func validate(_ name: String) throws(PlanError) {
     guard !weight.parts.isEmpty, dtype.byteCount > 0 else { throw PlanError("\(name) has no parts or no type") }
-    var (rows, columns) = (0, weight.parts[0].shape.count)
+    var (rows, width) = (0, [Int]?.none)
     for part in weight.parts {
-      guard 1...2 ~= part.shape.count, part.shape.count == columns else { throw PlanError("\(name) is no matrix") }
       _ = try checkedProduct(part.shape, "numbers of \(name)")
-      let whole = part.transposed ? part.shape.reversed() : part.shape
-      for (range, size) in [(part.rows, whole[0]), (part.columns, whole[whole.count - 1])] {
-        guard let range else { continue }
-        guard range.lowerBound >= 0, range.upperBound <= size else {
-          throw PlanError("\(name) takes \(range) of \(size) rows or columns")
-        }
-      }
-      rows = try checkedSum([rows, part.resultShape[0]], "rows of \(name)")
+      if let fault = part.fault { throw PlanError("\(name) \(fault)") }
+      let shape = part.resultShape
+      guard width == nil || width == Array(shape.dropFirst()) else { throw PlanError("\(name) is no matrix") }
+      width = Array(shape.dropFirst())
+      rows = try checkedSum([rows, shape[0]], "rows of \(name)")
     }
-    columns = columns == 2 ? weight.parts[0].resultShape[1] : 1
+    let columns = width?.first ?? 1
     let elements = try checkedProduct([rows, columns, dtype.byteCount], "bytes of \(name)")
     guard elements <= byteCount, byteCount <= sizeLimit, layout == .panels || elements == byteCount else {
       throw PlanError("\(name) has \(byteCount) bytes for \(elements) bytes of numbers")

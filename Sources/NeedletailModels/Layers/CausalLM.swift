@@ -21,7 +21,9 @@ public struct CausalLM<Block: DecoderBlock>: LanguageModel {
   public init(_ config: Block.Config) {
     self.config = config
     model = Decoder(config)
-    lmHead = config.tiesEmbeddings ? nil : Linear(config.hiddenSize, config.vocabularySize, split: .columns)
+    lmHead =
+      config.tiesEmbeddings
+      ? nil : Linear(config.embeddingSize, config.vocabularySize, bias: config.headBias, split: .columns)
   }
 
   /// Tokens in the vocabulary.
@@ -35,6 +37,13 @@ public struct CausalLM<Block: DecoderBlock>: LanguageModel {
     func name(_ property: String, _ usual: String) -> String { Block.stackNames[property] ?? usual }
     let path = [name("model", "model"), name("embedTokens", "embed_tokens"), "weight"].filter { !$0.isEmpty }
     return [name("lmHead", "lm_head") + ".weight": path.joined(separator: ".")]
+  }
+
+  /// What old checkpoints keep, and what the architecture's do.
+  public static var ignoredSuffixes: [String] { usualIgnoredSuffixes + Block.ignoredSuffixes }
+  /// The stack's name, which checkpoints of the stack alone leave out.
+  public static var optionalPrefix: String? {
+    (Block.stackNames["model"] ?? "model").split(separator: ".").first.map { $0 + "." }
   }
 
   /// The logits of every token: [tokens, vocabulary].

@@ -99,7 +99,7 @@ private struct ValuesSource: WeightSource {
   ) throws {
     guard let found = values[part.name] else { throw GraphError("no values for the weight \(part.name)") }
     guard found.shape == part.shape else { throw GraphError("\(part.name) is \(found.shape), not \(part.shape)") }
-    let width = part.shape.dropFirst().reduce(1, *)
+    let width = part.storedWidth
     try found.elements.withUnsafeBytes { bytes in
       guard let start = bytes.baseAddress else { return }
       try body(start + first * width * 4, .float32)

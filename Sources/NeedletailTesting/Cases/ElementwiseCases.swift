@@ -99,6 +99,8 @@ public struct UnaryCase: KernelCase {
   public var scale, offset: Float
   /// 0: none.
   public var softcap: Float
+  /// What results are kept between; nil: nothing.
+  public var bounds: ClosedRange<Float>?
   /// Storage types.
   public var x, out: DType
   /// Elements between rows of x; rows of out have none.
@@ -109,7 +111,8 @@ public struct UnaryCase: KernelCase {
   /// A function of each element.
   public init(
     rows: Int, width: Int, _ activation: Activation = .identity, scale: Float = 1, offset: Float = 0,
-    softcap: Float = 0, x: DType = .float32, out: DType = .float32, gap: Int = 0, seed: UInt64 = 1
+    softcap: Float = 0, bounds: ClosedRange<Float>? = nil, x: DType = .float32, out: DType = .float32, gap: Int = 0,
+    seed: UInt64 = 1
   ) {
     self.rows = rows
     self.width = width
@@ -117,6 +120,7 @@ public struct UnaryCase: KernelCase {
     self.scale = scale
     self.offset = offset
     self.softcap = softcap
+    self.bounds = bounds
     self.x = x
     self.out = out
     self.gap = gap
@@ -137,6 +141,7 @@ public struct UnaryCase: KernelCase {
       for out in types {
         edges.append(UnaryCase(rows: 2, width: 50, x: x, out: out, gap: 3))
         edges.append(UnaryCase(rows: 2, width: 50, scale: 3, softcap: 5, x: x, out: out))
+        edges.append(UnaryCase(rows: 2, width: 50, bounds: -2...1.5, x: x, out: out, gap: 3))
       }
     }
     return edges
@@ -168,23 +173,26 @@ public struct UnaryCase: KernelCase {
     nt_unary_arguments(
       x: address("x"), out: address("out"), rows: Int64(rows), x_stride: Int64(xRows.stride),
       out_stride: Int64(outRows.stride), width: Int32(width), activation: activation.rawValue, scale: scale,
-      offset: offset, softcap: softcap, x_dtype: x.rawValue, out_dtype: out.rawValue, reserved: 0)
+      offset: offset, softcap: softcap, low: bounds?.lowerBound ?? 0, high: bounds?.upperBound ?? 0,
+      x_dtype: x.rawValue, out_dtype: out.rawValue, reserved: 0)
   }
 
   /// What it writes.
   public func expected(_ operands: Operands) -> [String: [Float]] {
     guard let x = operands["x"] else { return [:] }
     let result = xRows.dense(x).map { value in
-      softcap > 0
+      let result =
+        softcap > 0
         ? Reference.softcap(value * Double(scale), Double(softcap))
         : Reference.activation(value, activation) * Double(scale) + Double(offset)
+      return bounds.map { min(max(result, Double($0.lowerBound)), Double($0.upperBound)) } ?? result
     }
     return ["out": outRows.spread(result)]
   }
 
   /// For messages.
   public var description: String {
-    "\(activation) [\(rows), \(width)] \(x.name) -> \(out.name), * \(scale) + \(offset), softcap \(softcap), gap \(gap), "
+    "\(activation) [\(rows), \(width)] \(x.name) -> \(out.name), * \(scale) + \(offset), softcap \(softcap), bounds \(bounds.map { "\($0)" } ?? "none"), gap \(gap), "
       + "seed \(seed)"
   }
 }

@@ -49,14 +49,6 @@ private struct GraphEvaluation {
       return
     }
     let operands = try node.inputs.filter { !graph[$0].isState }.map(value)
-    if case .route(let routing) = node.op {
-      let (experts, weights) = Reference.routed(
-        operands[0].elements, experts: operands[0].width, routing,
-        bias: operands.count > 1 ? operands[1].elements : nil)
-      values[node.results[0]] = ReferenceTensor(shape(node.results[0]), experts.map(Double.init))
-      values[node.results[1]] = ReferenceTensor(shape(node.results[1]), weights)
-      return
-    }
     if case .addNorm(let norm) = node.op {
       let sum = Reference.binary(operands[0].elements, operands[1].elements, .add)
       values[node.results[0]] = ReferenceTensor(operands[0].shape, sum)
@@ -93,6 +85,7 @@ private struct GraphEvaluation {
     case .activation(let function): return operands[0].elements.map { Reference.activation($0, function) }
     case .scale(let factor, let offset): return operands[0].elements.map { $0 * Double(factor) + Double(offset) }
     case .softcap(let cap): return operands[0].elements.map { Reference.softcap($0, Double(cap)) }
+    case .clamp(let low, let high): return operands[0].elements.map { min(max($0, Double(low)), Double(high)) }
     case .norm(let norm):
       return normalized(operands[0].elements, norm, Array(operands.dropFirst()), width: operands[0].width)
     case .reshape, .cast, .scoredRows: return operands[0].elements
@@ -118,10 +111,7 @@ private struct GraphEvaluation {
       let sinks = operands.last.flatMap { $0.shape.count == 1 ? $0 : nil }
       let query = self.write(sinks == nil ? operands : operands.dropLast(), write)
       return attend(query, attention, sinks: sinks)
-    case .experts(let experts):
-      guard let named = ExpertsOperands(operands) else { throw GraphError("operands of experts") }
-      return Reference.mixed(named.x, named, experts)
-    case .addNorm, .ropeCacheWrite, .route: preconditionFailure("has two results")
+    case .addNorm, .ropeCacheWrite: preconditionFailure("has two results")
     }
   }
 
@@ -181,12 +171,12 @@ private struct GraphEvaluation {
 
   private func part(_ part: Weight.Part) throws -> [Double] {
     guard let tensor = weights[part.name] else { throw GraphError("the weight \(part.name) is not given") }
-    guard part.shape.count == 2 else { return Array(tensor.elements[part.rows ?? 0..<tensor.elements.count]) }
-    let columnCount = part.transposed ? part.shape[0] : part.shape[1]
-    return (part.rows ?? 0..<part.resultShape[0]).flatMap { row in
-      (part.columns ?? 0..<columnCount).map { column in
-        part.transposed ? tensor.elements[column * part.shape[1] + row] : tensor.elements[row * columnCount + column]
-      }
+    let (whole, width) = (part.storedShape, part.storedWidth)
+    let start = part.firstStoredRow * width
+    let columnCount = whole.count == 1 ? 1 : part.transposed ? whole[0] : width
+    let columns = whole.count == 1 ? 0..<1 : part.columns ?? 0..<columnCount
+    return part.rowRuns(0..<part.resultShape[0]).flatMap(\.source).flatMap { row in
+      columns.map { tensor.elements[start + (part.transposed ? $0 * width + row : row * columnCount + $0)] }
     }
   }
 }

@@ -1,7 +1,8 @@
-// out = activation(x) * scale + offset, or a soft cap (include/elementwise.h). A thread has eight columns (x) of some
+// out = activation(x) * scale + offset, or a soft cap, kept between bounds (include/elementwise.h). A thread has eight columns (x) of some
 // rows (y).
 //
-// NT_X, NT_OUT: storage types. NT_ACTIVATION: which function. NT_SOFTCAP: 1 where a soft cap takes its place.
+// NT_X, NT_OUT: storage types. NT_ACTIVATION: which function. NT_SOFTCAP: 1 where a soft cap takes its place. NT_CLAMP: 1
+// where the result is kept between bounds.
 #include "elementwise.h"
 #include "common/activation.cuh"
 #include "common/launch.cuh"
@@ -24,6 +25,11 @@ extern "C" __global__ void unary(const __grid_constant__ nt_unary_arguments a) {
       values[i] = tanhf(values[i] * a.scale / a.softcap) * a.softcap;
 #else
       values[i] = __fmaf_rn(nt_activate<NT_ACTIVATION>(values[i]), a.scale, a.offset);
+#endif
+#if NT_CLAMP
+      // A NaN stays one.
+      if (values[i] < a.low) values[i] = a.low;
+      if (values[i] > a.high) values[i] = a.high;
 #endif
     }
     nt_store_part<NT_OUT>(a.out, row * a.out_stride + column, values, left, aligned);

@@ -29,7 +29,8 @@ extension GPUCheck {
       UnaryCase.cases(random: 12)
     } plan: { problem, _ in
       let launch = GPUElementwise.unary(
-        problem.activation, hasSoftcap: problem.softcap > 0, rows: .tokens, width: problem.width, x: problem.x,
+        problem.activation, hasSoftcap: problem.softcap > 0, clamps: problem.bounds != nil, rows: .tokens,
+        width: problem.width, x: problem.x,
         out: problem.out)
       return KernelPlan(launches: [launch], counts: counts(problem.rows))
     },
