@@ -17,6 +17,8 @@ extension Op {
     case .ropeTable: "rope_table"
     case .rope: "rope"
     case .attention: "attention"
+    case .route: "route"
+    case .experts: "experts"
     case .scoredRows: "scored_rows"
     case .cast: "cast"
     case .addNorm(let norm): "add_\(norm.kind)_norm"
@@ -55,6 +57,8 @@ extension Op {
     case .ropeTable(let spec): spec.write(to: &a)
     case .rope(let interleaved): a.set("interleaved", interleaved, unless: false)
     case .attention(let attention): attention.write(to: &a)
+    case .route(let routing): routing.write(to: &a)
+    case .experts(let experts): experts.write(to: &a)
     case .cast(let dtype): a["dtype"] = dtype.name
     case .gatedActivation(let activation): a["activation"] = "\(activation)"
     case .ropeCacheWrite(let write): write.write(to: &a)
@@ -97,6 +101,8 @@ extension Op {
     case "rope_table": self = .ropeTable(try RopeSpec(a))
     case "rope": self = .rope(interleaved: a.bool("interleaved"))
     case "attention": self = .attention(try Attention(a))
+    case "route": self = .route(try Routing(a))
+    case "experts": self = .experts(try Experts(a))
     case "scored_rows": self = .scoredRows
     case "cast":
       guard let dtype = DType(name: try a.string("dtype")) else { throw GraphError("dtype is unknown") }

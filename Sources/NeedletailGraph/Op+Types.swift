@@ -78,6 +78,8 @@ extension Op {
       else { throw GraphError("has query heads that are no multiple of its key heads") }
       if inputs.count == 4 { try require(inputs[3].shape == [.fixed(heads)]) }
       return [TensorType(inputs[0].dtype, [.tokens, .fixed(heads), inputs[2].shape[2]])]
+    case .route(let routing): return try routing.resultTypes(inputs)
+    case .experts(let experts): return [try experts.resultType(inputs)]
     case .scoredRows:
       try need(1...1)
       try require(inputs[0].shape.first == .tokens)

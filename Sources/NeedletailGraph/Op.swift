@@ -33,6 +33,12 @@ public enum Op: Hashable, Sendable {
   /// (q [tokens, heads, d], k [tokens, kv heads, d], v [tokens, kv heads, dv], sinks [heads]?) -> [tokens, heads, dv]:
   /// causal attention of each sequence's tokens over all of the sequence so far, which the runtime keeps.
   case attention(Attention)
+  /// (logits [rows, experts], bias [experts]?) -> (int32 [rows, k]: the experts of each row, float32 [rows, k]: their
+  /// weights).
+  case route(Routing)
+  /// (x [rows, width], experts int [rows, k], weights [rows, k], gates and ups [experts * 2 inner, width], downs
+  /// [experts * width, inner], biases [experts * 2 inner] and [experts * width]?) -> [rows, width].
+  case experts(Experts)
   /// (x [tokens, width...]) -> [scored rows, width...]: the rows whose logits are needed.
   case scoredRows
   /// (x) -> the same in another storage type.

@@ -66,6 +66,18 @@ public final class GraphBuilder {
     return Tensor(value: value, builder: self)
   }
 
+  /// Appends a node with several results.
+  public func recordAll(_ op: Op, _ inputs: [Tensor]) -> [Tensor] {
+    precondition(inputs.allSatisfy { $0.builder === self }, "\(op.mnemonic) of tensors of two graphs")
+    let types: [TensorType]
+    do { types = try op.resultTypes(inputs.map(\.type)) } catch {
+      preconditionFailure("\(op.mnemonic) in \(scopes.joined(separator: ".")): \(error)")
+    }
+    let values = types.map { graph.newValue($0) }
+    graph.nodes.append(Graph.Node(op, inputs.map(\.value), values, scope: scopes.joined(separator: ".")))
+    return values.map { Tensor(value: $0, builder: self) }
+  }
+
   /// Names the part of the model that is being recorded, for messages and reports.
   public func scope<Result>(_ name: String, _ body: () throws -> Result) rethrows -> Result {
     scopes.append(name)

@@ -5,6 +5,7 @@
 #include "cuda_sources.h"
 #include "dummy_weights.h"
 #include "elementwise.h"
+#include "experts.h"
 #include "matmul.h"
 #include "paged_attention.h"
 #include "product.h"

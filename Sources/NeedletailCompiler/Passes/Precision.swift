@@ -2,13 +2,14 @@ import NeedletailGraph
 
 extension Pass {
   /// Replaces `.real` by storage types, as the context's policy says. A value is stored in the operands' type if
-  /// nothing but matrix products reads it (a norm's result), in the stream's if it is or joins the residual stream, else
-  /// as intermediate values are (queries, keys, values, gates): kernels convert what they load and store, so no casts are
-  /// needed between them.
+  /// nothing but matrix products reads it (a norm's result), in the stream's if it is or joins the residual stream or
+  /// chooses experts, else as intermediate values are (queries, keys, values, gates): kernels convert what they load and
+  /// store, so no casts are needed between them.
   public static let precision = Pass("precision") { graph, context throws(GraphError) in
     let policy = context.precision
     let operands = graph.valuesOnlyProductsRead()
     let stream = graph.valuesOfTheStream()
+    let logits = graph.valuesThatChooseExperts()
     let uses = graph.uses()
     let wasReal = graph.outputs.map { graph[$0.value].dtype == .real }
     for node in graph.nodes {
@@ -26,7 +27,7 @@ extension Pass {
             } else if operands.contains(result) {
               policy.dtype
             } else {
-              stream.contains(result) ? policy.stream : policy.intermediates
+              stream.contains(result) || logits.contains(result) ? policy.stream : policy.intermediates
             }
         }
       }
@@ -50,13 +51,22 @@ extension Graph {
     for node in nodes.reversed() {
       used.formUnion(node.inputs)
       switch node.op {
-      case .linear: others.formUnion(node.inputs.dropFirst())
+      case .linear, .experts: others.formUnion(node.inputs.dropFirst())
       case .slice, .reshape, .scoredRows:
         if others.contains(node.results[0]) { others.insert(node.inputs[0]) }
       default: others.formUnion(node.inputs)
       }
     }
     return used.subtracting(others)
+  }
+
+  /// Logits of routers.
+  fileprivate func valuesThatChooseExperts() -> Set<Value> {
+    var values: Set<Value> = []
+    for node in nodes {
+      if case .route = node.op { values.insert(node.inputs[0]) }
+    }
+    return values
   }
 
   /// Embeddings, sums of rows, and what is added to rows, also through views, gathers and factors.

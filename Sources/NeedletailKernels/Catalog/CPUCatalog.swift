@@ -23,7 +23,7 @@ public struct CPUCatalog: KernelCatalog {
 
   /// Matrices that products read lie in panels, for the embedding too if it shares one; all else as in the checkpoint.
   public func layout(of weight: Weight, dtype: DType, readBy ops: [Op]) -> WeightLayout {
-    weight.shape.count == 2 && ops.contains(.linear) ? .panels : .rowMajor
+    weight.shape.count == 2 && ops.contains(where: \.multipliesByWeights) ? .panels : .rowMajor
   }
 
   /// Bytes of a weight in a layout, padding included.
@@ -53,6 +53,8 @@ public struct CPUCatalog: KernelCatalog {
     case .ropeTable(let spec): [ropeTable(node, spec)]
     case .rope(let interleaved): [try rope(node, interleaved: interleaved)]
     case .attention(let attention): try self.attention(node, attention)
+    case .route(let routing): [route(node, routing)]
+    case .experts(let experts): try self.experts(node, experts)
     case .scoredRows: [scoredRows(node)]
     case .gatedActivation(let activation): [gatedActivation(node, activation)]
     case .ropeCacheWrite(let write): [try ropeCacheWrite(node, write)]
@@ -70,6 +72,16 @@ public struct CPUCatalog: KernelCatalog {
       throw CatalogError("the CPU multiplies with weights only, not with computed values")
     }
     return matmul(node)
+  }
+}
+
+extension Op {
+  /// Whether it reads matrices as products do.
+  fileprivate var multipliesByWeights: Bool {
+    switch self {
+    case .linear, .experts: true
+    default: false
+    }
   }
 }
 

@@ -82,6 +82,7 @@ public struct CUDACatalog: KernelCatalog {
       [shaped(ropeTable(node, spec), GPURope.table(dimensions: spec.dimensions, tokens: node.results[0].type.shape[0]))]
     case .rope(let interleaved): [try rotation(node, try ropeParts(node, interleaved: interleaved), .always)]
     case .cachedAttention(let write, let attention): try cachedAttention(node, write, attention)
+    case .route, .experts: throw CatalogError("a mixture of experts has no kernel on a GPU yet")
     case .ropeCacheWrite, .pagedAttention, .attention:
       throw CatalogError("attention without the write of its keys and values has no kernel on a GPU")
     }

@@ -6,6 +6,8 @@ public struct Cost: Hashable, Sendable, Codable {
   public var weightBytes = 0
   /// Bytes of weights read for each row only (an embedding's rows).
   public var gatheredBytes = Linear()
+  /// The most bytes that are gathered, however many rows there are; nil: any number.
+  public var gatheredLimit: Int?
   /// Bytes of activations read and written.
   public var activationBytes = Linear()
   /// Multiplications and additions.
@@ -144,7 +146,7 @@ extension Cost {
   public func evaluated(for profile: StepProfile) -> Evaluated {
     let counts = profile.counts
     var result = Evaluated()
-    result.weightBytes = weightBytes + gatheredBytes.value(in: counts)
+    result.weightBytes = weightBytes + min(gatheredBytes.value(in: counts), gatheredLimit ?? .max)
     result.activationBytes = activationBytes.value(in: counts)
     result.operations = operations.value(in: counts)
     guard let attention else { return result }

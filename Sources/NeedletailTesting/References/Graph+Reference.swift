@@ -49,6 +49,14 @@ private struct GraphEvaluation {
       return
     }
     let operands = try node.inputs.filter { !graph[$0].isState }.map(value)
+    if case .route(let routing) = node.op {
+      let (experts, weights) = Reference.routed(
+        operands[0].elements, experts: operands[0].width, routing,
+        bias: operands.count > 1 ? operands[1].elements : nil)
+      values[node.results[0]] = ReferenceTensor(shape(node.results[0]), experts.map(Double.init))
+      values[node.results[1]] = ReferenceTensor(shape(node.results[1]), weights)
+      return
+    }
     if case .addNorm(let norm) = node.op {
       let sum = Reference.binary(operands[0].elements, operands[1].elements, .add)
       values[node.results[0]] = ReferenceTensor(operands[0].shape, sum)
@@ -111,7 +119,10 @@ private struct GraphEvaluation {
       let sinks = operands.last.flatMap { $0.shape.count == 1 ? $0 : nil }
       let query = self.write(sinks == nil ? operands : operands.dropLast(), write)
       return attend(query, attention, sinks: sinks)
-    case .addNorm, .ropeCacheWrite: preconditionFailure("has two results")
+    case .experts(let experts):
+      guard let named = ExpertsOperands(operands) else { throw GraphError("operands of experts") }
+      return Reference.mixed(named.x, named, experts)
+    case .addNorm, .ropeCacheWrite, .route: preconditionFailure("has two results")
     }
   }
 
