@@ -9,8 +9,16 @@ public struct ModelTable: Sendable {
 
   /// What this package knows.
   public static let standard = ModelTable([
+    "bloom": CausalLM<BLOOMBlock>.self,
+    "falcon": CausalLM<FalconBlock>.self,
+    "gpt2": CausalLM<GPT2Block>.self,
+    "gpt_bigcode": CausalLM<GPT2Block>.self,
+    "gpt_neox": CausalLM<GPTNeoXBlock>.self,
+    "gptj": CausalLM<GPTJBlock>.self,
     "llama": CausalLM<LlamaBlock>.self,
     "mistral": CausalLM<LlamaBlock>.self,
+    "mpt": CausalLM<MPTBlock>.self,
+    "opt": CausalLM<OPTBlock>.self,
   ])
 
   /// The table with one more row, which replaces one of the same name.

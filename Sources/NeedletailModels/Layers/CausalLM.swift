@@ -5,12 +5,16 @@ import NeedletailGraph
 ///     let table = ModelTable.standard.adding("mine", CausalLM<MyBlock>.self)
 public struct CausalLM<Block: DecoderBlock>: LanguageModel {
   /// The checkpoint's names, which the block knows.
-  public static var checkpointNames: [String: String] { Block.stackNames }
+  public static var checkpointNames: [String: String] {
+    Block.stackNames.merging(["headBias": (Block.stackNames["lmHead"] ?? "lm_head") + ".bias"]) { first, _ in first }
+  }
 
   /// Token ids to hidden states.
   public let model: Decoder<Block>
   /// Hidden states to logits; nil: the embedding's weight does.
   public let lmHead: Linear?
+  /// Added to the products with the embedding's weight; nil: nothing.
+  public let headBias: Parameter?
   /// What it was built from.
   public let config: Block.Config
 
@@ -24,6 +28,7 @@ public struct CausalLM<Block: DecoderBlock>: LanguageModel {
     lmHead =
       config.tiesEmbeddings
       ? nil : Linear(config.embeddingSize, config.vocabularySize, bias: config.headBias, split: .columns)
+    headBias = config.tiesEmbeddings && config.headBias ? Parameter([config.vocabularySize]) : nil
   }
 
   /// Tokens in the vocabulary.
@@ -49,7 +54,7 @@ public struct CausalLM<Block: DecoderBlock>: LanguageModel {
   /// The logits of every token: [tokens, vocabulary].
   public func callAsFunction(_ step: Step) -> Tensor {
     let hidden = model(step)
-    let logits = lmHead.map { $0(hidden) } ?? model.embedTokens.products(hidden)
+    let logits = lmHead.map { $0(hidden) } ?? model.embedTokens.products(hidden, bias: headBias)
     return (logits * config.logitScale).softcapped(config.logitSoftcap)
   }
 }

@@ -13,6 +13,8 @@ public struct Embedding: Layer {
     scope(in: ids.builder) { ids.embedded(in: weight.tensor(in: ids.builder), scale: scale) }
   }
 
-  /// Products with every row, as models do whose logits use the embedding: [rows, width] -> [rows, count].
-  public func products(_ x: Tensor) -> Tensor { scope(in: x.builder) { x.linear(weight.tensor(in: x.builder)) } }
+  /// Products with every row, as models do whose logits use the embedding, plus a bias [count]: [rows, width] -> [rows, count].
+  public func products(_ x: Tensor, bias: Parameter? = nil) -> Tensor {
+    scope(in: x.builder) { x.linear(weight.tensor(in: x.builder), bias: bias?.tensor(in: x.builder)) }
+  }
 }
