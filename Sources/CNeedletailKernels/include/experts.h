@@ -20,11 +20,15 @@ enum {
 // groups > 1: groups of experts / groups neighbours; only the experts of the chosen_groups best groups may be chosen,
 // where a group is as good as its highest (group_score 0) or its two highest together (1) scores + biases; among equals
 // the lower group.
+// Padding (CUDA device): where slots is not null, rows whose token has slot -1 choose expert -1 with weight 0; row r is of
+// token row_indices[r], or r where row_indices is null. No expert works for them.
 typedef struct {
   const void *logits;  // [rows, experts]
   const float *bias;   // [experts] or null
   nt_i32 *chosen;      // [rows, k], dense
   float *weights;      // [rows, k], dense
+  const nt_i64 *slots;        // [tokens] or null
+  const nt_i32 *row_indices;  // [rows] or null
   nt_i64 rows;
   nt_i64 logits_stride;
   nt_i32 experts;
@@ -38,10 +42,10 @@ typedef struct {
   float scale;
   float jitter;
 } nt_route_arguments;
-NT_CHECK_SIZE(nt_route_arguments, 88);
+NT_CHECK_SIZE(nt_route_arguments, 104);
 
 // sort_experts: the pairs of a step by expert; of one expert in ascending order (of token). Expert e has the places
-// starts[e] ..< starts[e + 1]; at place p is pair pairs[p], and places[pairs[p]] == p.
+// starts[e] ..< starts[e + 1]; at place p is pair pairs[p], and places[pairs[p]] == p. Pairs of expert -1 have place -1.
 typedef struct {
   const nt_i32 *chosen;  // [rows, choices]
   nt_i32 *starts;        // [experts + 1]
@@ -52,6 +56,20 @@ typedef struct {
   nt_i32 choices;
 } nt_sort_experts_arguments;
 NT_CHECK_SIZE(nt_sort_experts_arguments, 48);
+
+// gather_experts: out[p, :] = x[pairs[p] / choices, :] for each place p (CUDA device). Rows are dense, at least 2 bytes
+// wide.
+typedef struct {
+  const void *x;         // [rows, row_bytes]
+  const nt_i32 *starts;  // [experts + 1]
+  const nt_i32 *pairs;   // [rows * choices]
+  void *out;             // [rows * choices, row_bytes]
+  nt_i32 row_bytes;
+  nt_i32 experts;
+  nt_i32 choices;
+  nt_i32 reserved;
+} nt_gather_experts_arguments;
+NT_CHECK_SIZE(nt_gather_experts_arguments, 48);
 
 // grouped_matmul: for each place p of expert e
 //     s[i] = (sum over k of x[row, k] w[e][i, k]) * factor + bias[e][i]
@@ -89,11 +107,12 @@ NT_CHECK_SIZE(nt_grouped_matmul_arguments, 144);
 
 // combine_experts: out[r, :] = sum over choices c = 0, 1, ... of weights[r, c] * x[p, :] (+ residual[r, :] last), where p
 // is places[r * choices + c], or r * choices + c where places is null. Added in this order, starting from the product of
-// choice 0. weights null: all 1.
+// choice 0. weights null: all 1. Where chosen is not null, choices of expert -1 count as zeros.
 typedef struct {
   const void *x;           // [rows * choices, width]
   const nt_i32 *places;    // [rows * choices] or null
   const float *weights;    // [rows, choices] or null
+  const nt_i32 *chosen;    // [rows, choices] or null
   const float *residual;   // [rows, width], stride as out, or null
   void *out;               // [rows, width]
   nt_i64 rows;
@@ -104,6 +123,6 @@ typedef struct {
   nt_i32 x_dtype;
   nt_i32 out_dtype;
 } nt_combine_experts_arguments;
-NT_CHECK_SIZE(nt_combine_experts_arguments, 80);
+NT_CHECK_SIZE(nt_combine_experts_arguments, 88);
 
 #endif

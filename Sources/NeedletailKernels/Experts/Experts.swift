@@ -2,14 +2,19 @@ import CNeedletailKernels
 import NeedletailGraph
 
 extension KernelCatalog {
-  /// Chooses the experts of each row.
-  func route(_ node: LoweredNode, _ routing: Routing) -> Launch {
+  /// Chooses the experts of each row. `slots`: those of the step's tokens, where padding of a step chooses none; `rows`: the
+  /// tokens that the rows are of, where they are not all in order.
+  func route(
+    _ node: LoweredNode, _ routing: Routing, slots: BufferReference? = nil, rows: BufferReference? = nil
+  ) -> Launch {
     let (logits, experts) = (node.inputs[0], node.inputs[0].type.width)
     var builder = ArgumentBuilder(nt_route_arguments())
     builder.bind(\.logits, logits.reference)
     builder.bind(\.bias, node.inputs.count > 1 ? node.inputs[1].reference : nil)
     builder.bind(\.chosen, node.results[0].reference)
     builder.bind(\.weights, node.results[1].reference)
+    builder.bind(\.slots, slots)
+    builder.bind(\.row_indices, rows)
     builder.count(\.rows, logits.type.rows)
     builder.arguments.logits_stride = Int64(experts)
     builder.arguments.experts = Int32(experts)
@@ -88,22 +93,26 @@ struct ExpertsLaunches {
       arguments: builder.block, cost: cost)
   }
 
-  /// The first product, gated: [rows, width] to [pairs, inner]. `order` nil: pairs stay as they are.
-  func gateUp(_ order: Order?, out: BufferReference, _ outType: DType) -> Launch {
+  /// The first product, gated: [rows, width] to [pairs, inner]. `order` nil: pairs stay as they are. `gathered`: where the
+  /// rows lie in this order, if they were gathered before.
+  func gateUp(
+    _ order: Order?, gathered: BufferReference? = nil, out: BufferReference, _ outType: DType
+  ) -> Launch {
     product(
-      order, x: operands.x.reference, operands.x.type.dtype, weight: operands.gateUp, bias: operands.biases?.gateUp,
-      out: out, outType, isFirst: true)
+      order, x: gathered ?? operands.x.reference, operands.x.type.dtype, gathers: gathered == nil,
+      weight: operands.gateUp, bias: operands.biases?.gateUp, out: out, outType, isFirst: true)
   }
 
   /// The second product: [pairs, inner] to [pairs, width].
   func down(_ order: Order?, x: BufferReference, _ xType: DType, out: BufferReference, _ outType: DType) -> Launch {
     product(
-      order, x: x, xType, weight: operands.down, bias: operands.biases?.down, out: out, outType, isFirst: false)
+      order, x: x, xType, gathers: false, weight: operands.down, bias: operands.biases?.down, out: out, outType,
+      isFirst: false)
   }
 
   private func product(
-    _ order: Order?, x: BufferReference, _ xType: DType, weight: LoweredNode.Operand, bias: LoweredNode.Operand?,
-    out: BufferReference, _ outType: DType, isFirst: Bool
+    _ order: Order?, x: BufferReference, _ xType: DType, gathers: Bool, weight: LoweredNode.Operand,
+    bias: LoweredNode.Operand?, out: BufferReference, _ outType: DType, isFirst: Bool
   ) -> Launch {
     let (n, k) = isFirst ? (2 * inner, width) : (width, inner)
     var builder = ArgumentBuilder(nt_grouped_matmul_arguments())
@@ -123,7 +132,7 @@ struct ExpertsLaunches {
     builder.arguments.choices = Int32(choices)
     builder.arguments.n = Int32(n)
     builder.arguments.k = Int32(k)
-    builder.arguments.gathers = isFirst ? 1 : 0
+    builder.arguments.gathers = gathers ? 1 : 0
     builder.arguments.gated = isFirst ? 1 : 0
     builder.arguments.activation = isFirst ? experts.activation.rawValue : Activation.identity.rawValue
     builder.arguments.limit = experts.limit ?? .infinity
@@ -149,13 +158,14 @@ struct ExpertsLaunches {
     return cost
   }
 
-  /// The sum of each token's experts. `order` nil: x is by pair.
-  func combine(_ order: Order?, x: BufferReference, _ xType: DType) -> Launch {
+  /// The sum of each token's experts. `order` nil: x is by pair. `hasPadding`: there may be choices of no expert.
+  func combine(_ order: Order?, x: BufferReference, _ xType: DType, hasPadding: Bool = false) -> Launch {
     let out = node.results[0]
     var builder = ArgumentBuilder(nt_combine_experts_arguments())
     builder.bind(\.x, x)
     builder.bind(\.places, order?.places)
     builder.bind(\.weights, experts.weightsInput ? nil : operands.weights.reference)
+    builder.bind(\.chosen, hasPadding ? operands.chosen.reference : nil)
     builder.bind(\.out, out.reference)
     builder.count(\.rows, rows)
     builder.arguments.x_stride = Int64(width)
