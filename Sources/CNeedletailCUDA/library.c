@@ -1,6 +1,9 @@
 // dladdr needs it.
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#ifdef __linux__
+#include <link.h>
+#endif
 #include <stdio.h>
 #include <string.h>
 
@@ -22,9 +25,15 @@ void nt_library_close(uintptr_t library) {
 bool nt_library_path(uintptr_t library, const char *symbol, char *path, size_t path_size) {
   void *address = dlsym((void *)library, symbol);
   Dl_info info;
-  if (address == NULL || dladdr(address, &info) == 0 || info.dli_fname == NULL) return false;
-  if (strlen(info.dli_fname) >= path_size) return false;
-  strcpy(path, info.dli_fname);
+  const char *name = NULL;
+  if (address != NULL && dladdr(address, &info) != 0) name = info.dli_fname;
+#ifdef __linux__
+  // A library without the symbol is the wrong one, and which file it is matters then.
+  struct link_map *map = NULL;
+  if (name == NULL && dlinfo((void *)library, RTLD_DI_LINKMAP, &map) == 0 && map != NULL) name = map->l_name;
+#endif
+  if (name == NULL || name[0] == 0 || strlen(name) >= path_size) return false;
+  strcpy(path, name);
   return true;
 }
 

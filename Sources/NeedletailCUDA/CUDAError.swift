@@ -31,7 +31,12 @@ public struct CUDAError: Error, Sendable, Equatable, CustomStringConvertible {
   }
 
   /// Whether the driver reported that the GPU's memory is used up.
-  public var isOutOfMemory: Bool { call.hasPrefix("cu") && code == CUDAStatus.outOfMemory }
+  public var isOutOfMemory: Bool {
+    call.hasPrefix("cu") && code == CUDAStatus.outOfMemory && !call.hasPrefix("cuMemHostAlloc")
+  }
+
+  /// Whether the driver does not take machine code, which other machine code may mend.
+  var isRefusedImage: Bool { call.hasPrefix("cuModule") && CUDAStatus.refusedImage.contains(code) }
 
   /// Whether the context is lost: after such a failure of a kernel every later call fails with the same code, and only
   /// a new process gets a working context.
@@ -42,6 +47,8 @@ public struct CUDAError: Error, Sendable, Equatable, CustomStringConvertible {
 enum CUDAStatus {
   static let outOfMemory: Int32 = 2
   static let noDevice: Int32 = 100
+  /// An invalid image, none for this GPU, made by a newer toolkit than the driver knows.
+  static let refusedImage: Set<Int32> = [200, 209, 222]
   static let graphUpdateFailure: Int32 = 910
   static let notReady: Int32 = 600
   /// Illegal address, launch timeout, assert, hardware stack error, illegal instruction, misaligned address, invalid

@@ -10,6 +10,7 @@ let usage = """
     --compile DIR  only compiles the kernels of the checks for an H200, without a GPU; in a folder needletail-kernels
                    beside this program they are found
   """
+if let status = ChildRole.run(CommandLine.arguments) { exit(status) }
 switch CheckOptions.parse(Array(CommandLine.arguments.dropFirst())) {
 case .failure(let mistake):
   print("\(mistake)\n\(usage)")
@@ -18,7 +19,9 @@ case .success(let options):
   let all: [GPUCheck] =
     GPUCheck.discovery + GPUCheck.compile + GPUCheck.launches + GPUCheck.graphs + GPUCheck.copies + GPUCheck.tensorMaps
     + GPUCheck.products + GPUCheck.sensors + GPUCheck.errors + GPUCheck.kernels + GPUCheck.models(options.goldens)
-    + GPUCheck.lostContext
+    + GPUCheck.engines(options.goldens) + GPUCheck.engineRefusals(options.goldens) + GPUCheck.tuning(options.goldens)
+    + GPUCheck.kernelCacheFaults(options.goldens) + GPUCheck.memoryFaults(options.goldens)
+    + GPUCheck.driverFaults(options.goldens) + GPUCheck.lostContext
   let chosen = all.filter { check in
     options.filters.isEmpty || options.filters.contains { check.name.contains($0) }
   }

@@ -63,7 +63,8 @@ private let nvrtc = try? CUDALibraries.shared.nvrtc.get()
     #expect(found.origin == .bundled && found.kernel == kernel)
     #expect(
       throws: CUDAError(
-        "check/add.cu is not compiled for sm_80 and there is nothing to compile it with: no compiler")
+        "check/add.cu is not compiled for sm_80 and there is nothing to compile it with: no compiler; "
+          + "needletail doctor says what to install")
     ) { try cache.kernel(source, architecture: "sm_80") { throw CUDAError("no compiler") } }
   }
 
@@ -84,6 +85,31 @@ private let nvrtc = try? CUDALibraries.shared.nvrtc.get()
     let said = warnings.withLock { $0 }
     #expect(said.count == 1)
     #expect(said.first?.contains("kernels are compiled at every start") == true)
+  }
+
+  @Test func noFolderIsSaid() throws {
+    let warnings = Mutex<[String]>([])
+    let cache = CubinCache(folder: nil, bundledFolder: nil) { text in warnings.withLock { $0.append(text) } }
+    #expect(try origins(cache, 2) == [.compiled, .compiled])
+    let said = warnings.withLock { $0 }
+    #expect(said.count == 1 && said[0].contains("neither HOME nor XDG_CACHE_HOME is set"))
+  }
+
+  @Test func whatTheDriverDoesNotTakeIsCompiledAgain() throws {
+    let folder = TemporaryFolder()
+    let warnings = Mutex<[String]>([])
+    let cache = CubinCache(folder: folder.path, bundledFolder: nil) { text in warnings.withLock { $0.append(text) } }
+    #expect(try origins(cache, 1) == [.compiled])
+    let name = SystemFiles.names(in: folder.path)[0]
+    let whole = try #require(SystemFiles.read("\(folder.path)/\(name)", limit: CompiledKernel.fileLimit))
+    folder.write(name, CompiledKernel(cubin: [1, 2, 3]).file())
+    let reason = CUDAError(call: "cuModuleLoadDataEx", code: 209, name: "CUDA_ERROR_NO_BINARY_FOR_GPU", detail: "")
+    _ = try cache.kernelAgain(source, architecture: "sm_90a", because: reason) {
+      try CUDALibraries.shared.nvrtc.get()
+    }
+    #expect(SystemFiles.read("\(folder.path)/\(name)", limit: CompiledKernel.fileLimit) == whole)
+    let said = warnings.withLock { $0 }
+    #expect(said.count == 1 && said[0].contains("CUDA_ERROR_NO_BINARY_FOR_GPU"))
   }
 
   @Test func manyAtOnceGiveWholeFiles() async throws {

@@ -62,6 +62,43 @@ import Testing
     #expect(Set([34, 46, 100, 802, 803, 999].map { advice($0) }).count == 6)
   }
 
+  @Test(arguments: [(70, "7.0"), (75, "7.5"), (52, "5.2")])
+  func gpusThatAreTooOldAreRefused(capability: Int, name: String) throws {
+    let reason = try #require(DeviceProperties.refusal(computeCapability: capability))
+    #expect(
+      reason
+        == "this GPU is too old: compute capability 8.0 (Ampere) or newer is needed, and it has \(name)")
+  }
+
+  @Test(arguments: [80, 86, 89, 90, 100, 120]) func newerGPUsAreTaken(capability: Int) {
+    #expect(DeviceProperties.refusal(computeCapability: capability) == nil)
+  }
+
+  @Test func theLibrarysFileIsNamed() throws {
+    // A library that is none of NVIDIA's stands where the driver's is looked for.
+    let other = ["/lib/x86_64-linux-gnu/libm.so.6", "/lib/aarch64-linux-gnu/libm.so.6", "/lib64/libm.so.6"]
+    guard let library = other.first(where: SystemFiles.exists) else { return }
+    let folder = TemporaryFolder()
+    folder.write("libcuda.so.1", try #require(SystemFiles.read(library, limit: 1 << 26)))
+    let libraries = CUDALibraries(search: LibrarySearch(folders: [folder.path], asksLoader: false))
+    let error = #expect(throws: CUDAError.self) { try libraries.driver.get() }
+    #expect(error?.description.hasPrefix("\(folder.path)/libcuda.so.1 has no cuInit: the driver is too old") == true)
+    #expect(!libraries.isDriverAbsent)
+    #expect(CUDALibraries(search: LibrarySearch(folders: [], asksLoader: false)).isDriverAbsent)
+  }
+
+  @Test func memoryThatRanOutIsTheGPUsOrTheHosts() {
+    func error(_ call: String, _ code: Int32) -> CUDAError {
+      CUDAError(call: call, code: code, name: "CUDA_ERROR_OUT_OF_MEMORY", detail: "")
+    }
+    #expect(error("cuMemAlloc_v2", 2).isOutOfMemory && error("cuModuleLoadDataEx", 2).isOutOfMemory)
+    #expect(!error("cuMemHostAlloc", 2).isOutOfMemory && !error("cuMemAlloc_v2", 1).isOutOfMemory)
+    #expect(error("cuModuleLoadDataEx", 209).isRefusedImage && !error("cuLaunchKernelEx", 209).isRefusedImage)
+    #expect(DriverAdvice.refusal(of: "GPU", code: 2).hasPrefix("GPU; its memory is used up by other processes"))
+    #expect(DriverAdvice.refusal(of: "GPU", code: 46).contains("another process has the GPU for itself"))
+    #expect(DriverAdvice.refusal(of: "GPU", code: 1) == "GPU")
+  }
+
   @Test func versionsAndArchitectures() {
     #expect(CUDAVersion(number: 13010).description == "13.1")
     #expect(CUDAVersion(number: 12090) < CUDAVersion(number: 13000))

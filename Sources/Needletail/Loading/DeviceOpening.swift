@@ -21,9 +21,7 @@ extension LoadOptions {
     case .auto:
       do { return try openGPU() } catch let error as CUDAError {
         // A machine without a driver has no GPU to be missed; one that has a driver was meant to use it.
-        if case .success = CUDALibraries.shared.driver {
-          notice?("the GPU cannot be used, so the model runs on the CPU: \(error)")
-        } else if !error.call.isEmpty {
+        if !CUDALibraries.shared.isDriverAbsent {
           notice?("the GPU cannot be used, so the model runs on the CPU: \(error); needletail doctor says more")
         }
         return try openCPU()
@@ -46,6 +44,9 @@ extension LoadOptions {
     options.timesSteps = timesSteps
     let notice = notice
     let cache = CubinCache(bundledFolder: kernels ?? CubinCache.defaultBundledFolder) { notice?($0) }
-    return try CUDADevice(options, cache: cache)
+    let device = try CUDADevice(options, cache: cache)
+    // A GPU whose memory is used up, or that another process has for itself, shows that only now.
+    _ = try device.context()
+    return device
   }
 }

@@ -62,7 +62,8 @@ struct MemoryBudget: Sendable, Hashable {
       + "\(gibibytes(max(bytes, 0))) (a fraction of \(fraction)"
     text += heldBytes > 1 << 30 ? ", \(gibibytes(heldBytes)) of which others hold)" : ")"
     return LoadError(
-      text + "; free memory, use fewer --max-tokens-per-step, a smaller --dtype, or --device cpu")
+      text + "; free memory, \(fraction < 1 ? "raise --gpu-memory-fraction, " : "")use fewer --max-tokens-per-step, a "
+        + "smaller --dtype, or --device cpu")
   }
 }
 

@@ -80,14 +80,31 @@ public final class CubinCache: Sendable {
       nvrtc = try compiler()
     } catch let error as CUDAError {
       throw CUDAError(
-        "\(source.name) is not compiled for \(architecture) and there is nothing to compile it with: \(error)")
+        "\(source.name) is not compiled for \(architecture) and there is nothing to compile it with: \(error); "
+          + "needletail doctor says what to install")
     }
     let key = source.key(architecture: architecture, compiler: nvrtc.version)
-    let path = folder.map { "\($0)/\(key).cubin" }
-    if let path, let kernel = read(path) { return (kernel, .cached) }
+    if let folder, let kernel = read("\(folder)/\(key).cubin") { return (kernel, .cached) }
+    return (try compiled(source, architecture: architecture, nvrtc), .compiled)
+  }
+
+  /// Compiles a kernel that was found and that the driver does not take, with its words why, and replaces it.
+  func kernelAgain(
+    _ source: KernelSource, architecture: String, because reason: CUDAError, compiler: () throws -> NVRTC
+  ) throws -> CompiledKernel {
+    warnOnce("the driver does not take a compiled \(source.name) (\(reason)); the kernel is compiled again")
+    return try compiled(source, architecture: architecture, try compiler())
+  }
+
+  private func compiled(_ source: KernelSource, architecture: String, _ nvrtc: NVRTC) throws -> CompiledKernel {
     let kernel = try KernelCompiler(nvrtc).compile(source, architecture: architecture)
-    if let folder, let path { store(kernel, folder, path) }
-    return (kernel, .compiled)
+    if let folder {
+      store(kernel, folder, "\(folder)/\(source.key(architecture: architecture, compiler: nvrtc.version)).cubin")
+    } else {
+      warnOnce(
+        "neither HOME nor XDG_CACHE_HOME is set, so there is no place for kernels; they are compiled at every start")
+    }
+    return kernel
   }
 
   private func read(_ path: String) -> CompiledKernel? {

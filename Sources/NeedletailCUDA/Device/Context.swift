@@ -21,15 +21,12 @@ public final class Context: Sendable {
       throw CUDAError("there is no GPU \(ordinal): the driver sees \(count)")
     }
     let device = try DeviceProperties(driver, ordinal: ordinal)
-    guard device.computeCapability >= DeviceProperties.oldestCapability else {
-      throw CUDAError("\(device.summary): this GPU is too old; compute capability 8.0 (Ampere) or newer is needed")
-    }
+    try device.requireSupported()
     var deviceHandle: Int32 = 0
     try check(driver.functions.deviceGet(&deviceHandle, Int32(ordinal)), "cuDeviceGet", in: driver, "GPU \(ordinal)")
     var handle: UInt = 0
-    try check(
-      driver.functions.primaryContextRetain(&handle, deviceHandle), "cuDevicePrimaryCtxRetain", in: driver,
-      device.summary)
+    let code = driver.functions.primaryContextRetain(&handle, deviceHandle)
+    try check(code, "cuDevicePrimaryCtxRetain", in: driver, DriverAdvice.refusal(of: device.summary, code: code))
     self.driver = driver
     self.device = device
     self.handle = handle

@@ -26,6 +26,19 @@ public struct DeviceProperties: Sendable, Equatable {
   /// The oldest compute capability that kernels are written for.
   public static let oldestCapability = 80
 
+  /// Throws a sentence where kernels are not written for the GPU.
+  func requireSupported() throws(CUDAError) {
+    if let reason = Self.refusal(computeCapability: computeCapability) { throw CUDAError("\(summary): \(reason)") }
+  }
+
+  /// Why no kernel runs on GPUs of a compute capability; nil where they do.
+  static func refusal(computeCapability: Int) -> String? {
+    guard computeCapability < oldestCapability else { return nil }
+    return
+      "this GPU is too old: compute capability \(oldestCapability / 10).\(oldestCapability % 10) (Ampere) or newer "
+      + "is needed, and it has \(computeCapability / 10).\(computeCapability % 10)"
+  }
+
   /// Reads a GPU's properties.
   public init(_ driver: CUDADriver, ordinal: Int) throws(CUDAError) {
     self.ordinal = ordinal

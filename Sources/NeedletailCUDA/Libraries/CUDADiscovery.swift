@@ -88,11 +88,8 @@ public enum CUDADiscovery {
           if let watts = try? sensors.powerWatts() { text += ", \(Int(watts)) W" }
           if let degrees = try? sensors.temperature() { text += ", \(degrees) °C" }
         }
-        let isOld = device.computeCapability < DeviceProperties.oldestCapability
-        return Finding(
-          "GPU \(ordinal)", text,
-          advice: isOld ? "this GPU is too old: compute capability 8.0 (Ampere) or newer is needed" : nil,
-          isProblem: isOld)
+        let refusal = DeviceProperties.refusal(computeCapability: device.computeCapability)
+        return Finding("GPU \(ordinal)", text, advice: refusal, isProblem: refusal != nil)
       }
     } catch {
       return [Finding("GPU", error.description, advice: "nvidia-smi should show the GPU", isProblem: true)]

@@ -14,6 +14,8 @@ public struct CUDALibraries: Sendable {
   private let products: Lazy<Found<CUBLASLt>>
   private let sensors: Lazy<Found<NVML>>
   private let driverNotes: [String]
+  /// Whether there is no file of a driver at all, neither one that works nor one that does not.
+  public let isDriverAbsent: Bool
 
   /// The compiler; not needed where all kernels are compiled already.
   public var nvrtc: Result<NVRTC, CUDAError> { compiler.value.result }
@@ -40,6 +42,7 @@ public struct CUDALibraries: Sendable {
     let driver = Found(.driver, search, nil) { library throws(CUDAError) in try CUDADriver(library) }
     self.driver = driver.result
     driverNotes = driver.passedOver
+    isDriverAbsent = driver.isAbsent
     let major = driverMajor ?? (try? driver.result.get())?.version.major
     compiler = Lazy { Found(.nvrtc, search, major) { library throws(CUDAError) in try NVRTC(library) } }
     products = Lazy { Found(.cublasLt, search, major) { library throws(CUDAError) in try CUBLASLt(library) } }
@@ -57,6 +60,8 @@ public struct CUDALibraries: Sendable {
 private struct Found<Library: Sendable>: Sendable {
   let result: Result<Library, CUDAError>
   let passedOver: [String]
+  /// Whether no file was found.
+  var isAbsent = false
 
   init(
     _ kind: LibraryKind, _ search: LibrarySearch, _ major: Int?,
@@ -68,6 +73,7 @@ private struct Found<Library: Sendable>: Sendable {
       do throws(CUDAError) { result = .success(try make(library)) } catch { result = .failure(error) }
     } catch {
       passedOver = error.passedOver
+      isAbsent = passedOver.isEmpty
       result = .failure(CUDAError(error.sentence))
     }
   }

@@ -15,6 +15,16 @@ enum DriverAdvice {
     return forbidden.isEmpty ? path : "\(path); this user may not open \(forbidden.joined(separator: ", "))"
   }
 
+  /// What is said with a GPU that gives no context: which one, and what a code of the call means.
+  static func refusal(of device: String, code: Int32) -> String {
+    switch code {
+    case CUDAStatus.outOfMemory:
+      "\(device); its memory is used up by other processes, which nvidia-smi names"
+    case 46: "\(device); \(advice(code: code, hasDeviceFiles: true, forbidden: []))"
+    default: device
+    }
+  }
+
   /// Device files of the driver that are there and that this process may not open.
   static func forbiddenDeviceFiles(in folder: String = "/dev") -> [String] {
     SystemFiles.names(in: folder).filter { name in

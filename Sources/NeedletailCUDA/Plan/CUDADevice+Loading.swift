@@ -1,5 +1,6 @@
 import NeedletailGraph
 import NeedletailKernels
+import Synchronization
 
 extension CUDADevice {
   /// Brings weights to the GPU, loads or compiles the plan's kernels and allocates all memory.
@@ -48,14 +49,25 @@ extension CUDADevice {
     times.context = ContinuousClock.now - start
     let launches = launches(of: plan) + kernels
     let (cache, libraries) = (cache, libraries)
+    let isWanted = Flag(true)
     let modules = Background {
       let start = ContinuousClock.now
-      let modules = try LoadedModules(launches, context: context, cache: cache, libraries: libraries)
+      let modules = try LoadedModules(launches, context: context, cache: cache, libraries: libraries) { isWanted.value }
       return (modules, ContinuousClock.now - start)
     }
-    let products = try Self.products(plan, context: context, libraries: libraries)
     let caches = CacheMap(plan, blockCount: blockCount)
     let cacheMemory = Background { try SharedBuffer(context, byteCount: max(caches.byteCount, 1)) }
+    var isLoaded = false
+    defer {
+      // Nothing may go on behind an error: its memory would be missed by the next try, and a program that ends while its
+      // threads compile may crash.
+      if !isLoaded {
+        isWanted.value = false
+        _ = try? modules.value()
+        _ = try? cacheMemory.value()
+      }
+    }
+    let products = try Self.products(plan, context: context, libraries: libraries)
     let map = memoryMap(of: plan)
     let memory = try SharedBuffer(context, byteCount: map.byteCount)
     let loading = PlanLoading(plan: plan, map: map, memory: memory, context: context, modules: modules)
@@ -70,6 +82,7 @@ extension CUDADevice {
     times.all = ContinuousClock.now - start
     times.origins = try modules.value().0.origins
     loaded.times = times
+    isLoaded = true
     return loaded
   }
 
@@ -81,6 +94,16 @@ extension CUDADevice {
     guard !products.isEmpty else { return nil }
     let library = try libraries.cublasLt.get()
     return Background { try LibraryProducts(library, context) }
+  }
+}
+
+/// A yes or no that threads share.
+private final class Flag: Sendable {
+  private let stored: Atomic<Bool>
+  init(_ value: Bool) { stored = Atomic(value) }
+  var value: Bool {
+    get { stored.load(ordering: .relaxed) }
+    set { stored.store(newValue, ordering: .relaxed) }
   }
 }
 

@@ -54,9 +54,7 @@ public final class CUDADevice: Device {
           : "there is no GPU \(options.ordinal): the driver sees \(count)")
     }
     properties = try DeviceProperties(driver, ordinal: options.ordinal)
-    guard properties.computeCapability >= DeviceProperties.oldestCapability else {
-      throw CUDAError("\(properties.summary): this GPU is too old; compute capability 8.0 (Ampere) or newer is needed")
-    }
+    try properties.requireSupported()
     self.options = options
     self.libraries = libraries
     self.cache = cache

@@ -7,7 +7,9 @@ final class LoadedModules: Sendable {
   /// Holds a module, which a table cannot.
   private final class Module: Sendable {
     let module: KernelModule
-    init(_ module: consuming KernelModule) { self.module = module }
+    init(_ context: Context, _ kernel: CompiledKernel, _ source: KernelSource) throws(CUDAError) {
+      module = try KernelModule(context, cubin: kernel.cubin, name: source.name)
+    }
   }
   /// What a function needs of the GPU in any of its launches.
   private struct Need {
@@ -26,7 +28,11 @@ final class LoadedModules: Sendable {
   let origins: [CubinCache.Origin: Int]
 
   /// Finds or compiles all that the launches need and loads it, on several threads.
-  init(_ launches: [GPULaunch], context: Context, cache: CubinCache, libraries: CUDALibraries) throws {
+  /// - Parameter isWanted: Asked ahead of each file; where it says no, the rest is left out and an error thrown.
+  init(
+    _ launches: [GPULaunch], context: Context, cache: CubinCache, libraries: CUDALibraries,
+    isWanted: @Sendable () -> Bool = { true }
+  ) throws {
     var needs: [GPUFunction: Need] = [:]
     for launch in launches {
       needs[launch.function, default: Need()].sharedBytes = max(
@@ -51,8 +57,8 @@ final class LoadedModules: Sendable {
       do {
         let architecture = context.device.architecture
         let source = try CUDASources.source(for: first, architecture: architecture)
-        let (kernel, origin) = try cache.kernel(source, architecture: architecture) { try libraries.nvrtc.get() }
-        let module = Module(try KernelModule(context, cubin: kernel.cubin, name: source.name))
+        guard isWanted() else { throw CUDAError("loading was given up") }
+        let (module, origin) = try Self.module(source, context, cache, libraries)
         var found: [GPUFunction: KernelFunction] = [:]
         for function in work[index] {
           let loaded = try module.module.function(function.entry)
@@ -73,6 +79,23 @@ final class LoadedModules: Sendable {
     let result = done.withLock { $0 }
     if let error = result.error { throw error }
     (modules, functions, origins) = (result.modules, result.functions, result.origins)
+  }
+
+  /// A file's machine code on the GPU; what was kept and the driver does not take is compiled again.
+  private static func module(
+    _ source: KernelSource, _ context: Context, _ cache: CubinCache, _ libraries: CUDALibraries
+  ) throws -> (Module, CubinCache.Origin) {
+    let architecture = context.device.architecture
+    let (kernel, origin) = try cache.kernel(source, architecture: architecture) { try libraries.nvrtc.get() }
+    do throws(CUDAError) {
+      return (try Module(context, kernel, source), origin)
+    } catch {
+      guard error.isRefusedImage, origin != .compiled else { throw error }
+      let again = try cache.kernelAgain(source, architecture: architecture, because: error) {
+        try libraries.nvrtc.get()
+      }
+      return (try Module(context, again, source), .compiled)
+    }
   }
 
   /// A function that was asked for when the modules were loaded.

@@ -33,8 +33,8 @@ struct Golden: Sendable {
 
   func prompts() throws -> [GoldenPrompt] { try GoldenPrompt.all(in: directory) }
 
-  /// Loads it on the GPU, small in memory.
-  func load(_ variant: Variant, _ change: (inout LoadOptions) -> Void = { _ in }) async throws -> LLM {
+  /// How it is loaded: on the GPU, small in memory.
+  func options(_ variant: Variant) -> LoadOptions {
     var options = LoadOptions()
     options.device = .cuda
     options.dtype = variant.dtype
@@ -43,6 +43,12 @@ struct Golden: Sendable {
     options.limits.maximumSequenceLength = length ?? 128
     options.limits.cacheTokens = 1024
     options.limits.maximumSequences = 8
+    return options
+  }
+
+  /// Loads it.
+  func load(_ variant: Variant, _ change: (inout LoadOptions) -> Void = { _ in }) async throws -> LLM {
+    var options = options(variant)
     change(&options)
     return try await LLM(directory, options: options)
   }

@@ -24,6 +24,10 @@ import Testing
       weights?.description.hasPrefix(
         "the model does not fit: the weights alone take 15.00 GiB, and of the GPU's 16.00 GiB it may take 6.00 GiB (a "
           + "fraction of 0.5, 2.00 GiB of which others hold)") == true)
+    #expect(weights?.description.contains("; free memory, raise --gpu-memory-fraction, use fewer") == true)
+    let full = MemoryBudget(totalBytes: 4 * gibibyte, heldBytes: 0, fraction: 1)
+    let whole = #expect(throws: LoadError.self) { try full.roomForCache(besideWeights: 15 * gibibyte) }
+    #expect(whole?.description.contains("; free memory, use fewer") == true)
     let plan = #expect(throws: LoadError.self) {
       try budget.blocks(besidePlan: 6 * gibibyte, blockBytes: 1 << 20, blockSize: 64, wanted: 10, isAsked: false)
     }

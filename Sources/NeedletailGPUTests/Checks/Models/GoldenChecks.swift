@@ -6,7 +6,7 @@ extension GPUCheck {
   static func models(_ folder: String) -> [GPUCheck] {
     Golden.all(folder).flatMap { golden in
       goldens(golden) + (golden.length == nil ? [inFlight(golden)] : [])
-    } + wide + demos(folder)
+    } + wide + demos(folder) + demoReferences(folder) + options(folder)
   }
 
   /// A case in every type, with and without libraries.
@@ -20,14 +20,15 @@ extension GPUCheck {
       }
     }
     return variants.map { variant in
-      GPUCheck("model/\(golden.name)/\(variant)") { _ in try blocking { try await compare(golden, variant) } }
+      GPUCheck("model/\(golden.name)/\(variant)") { _ in
+        try blocking { try await compare(golden, variant, try await golden.load(variant)) }
+      }
     }
   }
 
   /// Logits and greedy tokens by the rules of the references.
-  private static func compare(_ golden: Golden, _ variant: Golden.Variant) async throws -> String {
+  static func compare(_ golden: Golden, _ variant: Golden.Variant, _ llm: LLM) async throws -> String {
     let dtype = variant.dtype
-    let llm = try await golden.load(variant)
     let allowed = GoldenRules.errors(of: golden.name, dtype) ?? Array(repeating: GoldenRules.float32Error, count: 3)
     var errors: [String] = []
     for (index, prompt) in try golden.prompts().enumerated() {

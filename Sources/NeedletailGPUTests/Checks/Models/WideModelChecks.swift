@@ -1,10 +1,9 @@
-import Glibc
 import Needletail
 import NeedletailTesting
 import Synchronization
 
 /// A model of made-up weights that is wide enough for the kernels of large models, with prompts of hundreds of tokens.
-private struct WideModel: Sendable {
+struct WideModel: Sendable {
   /// Grouped queries over heads of 128; two layers.
   private static let config = """
     {"model_type": "llama", "hidden_size": 1024, "intermediate_size": 2816, "num_hidden_layers": 2, \
@@ -17,18 +16,16 @@ private struct WideModel: Sendable {
     return (0..<count).map { _ in Int32(numbers.next(in: 0...4095)) }
   }
 
-  static func load(
-    on device: LoadOptions.DeviceChoice, _ variant: Golden.Variant, _ change: (inout LoadOptions) -> Void = { _ in }
-  ) async throws -> LLM {
+  /// A directory with its config.
+  static func folder() throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
-    defer { withExtendedLifetime(folder) {} }
-    guard let file = fopen(folder.path + "/config.json", "w") else {
-      throw CheckFailure(description: "\(folder.path) cannot be written")
-    }
-    fputs(config, file)
-    fclose(file)
+    try Files.write(Array(config.utf8), to: folder.path + "/config.json")
+    return folder
+  }
+
+  /// How it is loaded.
+  static func options(_ variant: Golden.Variant) -> LoadOptions {
     var options = LoadOptions()
-    options.device = device
     options.loadFormat = .dummy
     options.dtype = variant.dtype
     options.allowsLibraries = variant.usesLibraries
@@ -37,6 +34,16 @@ private struct WideModel: Sendable {
     options.limits.maximumSequences = 16
     options.limits.tokensPerStep = 1024
     options.limits.cacheTokens = 8192
+    return options
+  }
+
+  static func load(
+    on device: LoadOptions.DeviceChoice, _ variant: Golden.Variant, _ change: (inout LoadOptions) -> Void = { _ in }
+  ) async throws -> LLM {
+    let folder = try folder()
+    defer { withExtendedLifetime(folder) {} }
+    var options = options(variant)
+    options.device = device
     change(&options)
     return try await LLM(folder.path, options: options)
   }
@@ -63,14 +70,16 @@ extension GPUCheck {
       Golden.Variant(dtype: .bfloat16, usesLibraries: false), Golden.Variant(dtype: .float16, usesLibraries: true),
       Golden.Variant(dtype: .bfloat16, usesLibraries: false, isDeterministic: true),
     ].map { variant in
-      GPUCheck("wide model/\(variant)") { _ in try blocking { try await compare(variant) } }
+      GPUCheck("wide model/\(variant)") { _ in
+        try blocking { try await compareWide(try await WideModel.load(on: .cuda, variant), variant) }
+      }
     } + [
       GPUCheck("in flight/wide model") { _ in try blocking { try await inFlight() } }
     ]
 
-  private static func compare(_ variant: Golden.Variant) async throws -> String {
+  /// A loaded model's logits against the CPU's.
+  static func compareWide(_ llm: LLM, _ variant: Golden.Variant) async throws -> String {
     let expected = try await WideModel.expected()
-    let llm = try await WideModel.load(on: .cuda, variant)
     let allowed: Double =
       switch variant.dtype {
       case .float32: GoldenRules.float32Error
