@@ -17,6 +17,9 @@ struct MemoryBudget: Sendable, Hashable {
   /// The budget of a device with its own memory; nil for others.
   init?(_ device: any Device, fraction: Double) throws {
     guard let memory = try device.memory() else { return nil }
+    guard fraction > 0, fraction <= 1 else {
+      throw LoadError("the share of the GPU's memory is \(fraction); it must be more than 0 and at most 1")
+    }
     self.init(totalBytes: memory.totalBytes, heldBytes: memory.totalBytes - memory.freeBytes, fraction: fraction)
   }
 

@@ -46,6 +46,11 @@ import Testing
         + "ask for less")
   }
 
+  @Test(arguments: [0, -0.5, 1.01, .nan, .infinity]) func sharesThatAreNoneAreRefused(fraction: Double) throws {
+    let device = PlannedGPU(try #require(KnownGPU.named("h200")), LoadOptions())
+    #expect(throws: LoadError.self) { try MemoryBudget(device, fraction: fraction) }
+  }
+
   @Test func memoryThatOthersTookIsNoCrash() {
     let budget = MemoryBudget(totalBytes: 10 * gibibyte, heldBytes: 10 * gibibyte, fraction: 0.9)
     #expect(throws: LoadError.self) { try budget.roomForCache(besideWeights: 0) }
