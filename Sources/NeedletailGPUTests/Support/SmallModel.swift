@@ -20,6 +20,9 @@ struct SmallModel: Sendable {
   let directory: String
   var dtype = DType.bfloat16
 
+  /// A model of few kernels, for checks that compile them again and again.
+  static func quick(_ goldens: String) -> SmallModel { SmallModel(directory: goldens + "/llama3_gqa", dtype: .float32) }
+
   /// Sizes that take little memory.
   var options: LoadOptions {
     var options = LoadOptions()

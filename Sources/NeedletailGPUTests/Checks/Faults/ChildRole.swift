@@ -50,7 +50,7 @@ enum ChildRole {
       default: throw CheckFailure(description: "\(word) is not understood")
       }
     }
-    var options = SmallModel(directory: path).options
+    var options = SmallModel(directory: path, dtype: .float32).options
     options.device = device
     options.threads = 4
     options.notice = { print("note: \($0)") }

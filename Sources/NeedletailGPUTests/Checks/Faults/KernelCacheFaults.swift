@@ -7,7 +7,7 @@ import NeedletailTesting
 extension GPUCheck {
   /// Compiled kernels that cannot be kept or read: a sentence, and the same tokens.
   static func kernelCacheFaults(_ folder: String) -> [GPUCheck] {
-    let model = SmallModel(directory: folder + "/llama3_gqa")
+    let model = SmallModel.quick(folder)
     return ["empty", "cut short", "of random bytes"].map { kind in
       GPUCheck("fault/kernel cache/files \(kind)") { _ in try damagedCache(model, kind) }
     } + [

@@ -6,7 +6,7 @@ import Synchronization
 extension GPUCheck {
   /// Too little memory on the GPU: a sentence with numbers, or a smaller cache.
   static func memoryFaults(_ folder: String) -> [GPUCheck] {
-    let small = SmallModel(directory: folder + "/llama3_gqa")
+    let small = SmallModel.quick(folder)
     return [
       GPUCheck("fault/memory/fraction 0.01") { _ in
         try refused(naming: "the weights alone take 2.", "a fraction of 0.01", "raise --gpu-memory-fraction") {
@@ -56,8 +56,8 @@ extension GPUCheck {
         return try sentences.only("the cache holds")
       },
       GPUCheck("fault/memory/taken meanwhile") { gpu in
-        let before = try gpu.context.memory().free
         let expected = try small.answer().tokens
+        let before = try gpu.context.memory().free
         let hog = MemoryHog(gpu.context)
         let text = try blocking {
           var options = small.options
