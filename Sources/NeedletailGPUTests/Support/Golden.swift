@@ -1,6 +1,12 @@
 import Needletail
 import NeedletailTesting
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// A tiny model with what the reference computes of it.
 struct Golden: Sendable {
   /// How it is run.
@@ -20,11 +26,11 @@ struct Golden: Sendable {
   var length: Int?
   var directory: String { folder + "/" + name }
 
-  /// Llama and Mistral with every kind of rotary angles.
+  /// Every case that the folder has.
   static func all(_ folder: String) -> [Golden] {
-    [
-      "llama2", "llama3_gqa", "llama_tied_headdim", "llama_linear_rope_bias", "llama_yarn", "mistral_window",
-    ].map { Golden(name: $0, folder: folder) } + [
+    GoldenRules.names.map { Golden(name: $0, folder: folder) }.filter {
+      access($0.directory + "/config.json", R_OK) == 0
+    } + [
       Golden(name: "rope_dynamic", folder: folder, length: 128),
       Golden(name: "rope_longrope_short", folder: folder, length: 48),
       Golden(name: "rope_longrope_long", folder: folder, length: 192),

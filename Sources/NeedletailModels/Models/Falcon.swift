@@ -94,8 +94,9 @@ public struct FalconConfig: DecoderConfig {
     let usesALiBi = try json("alibi", default: false)
     rope =
       usesALiBi ? nil : try Rope(json, headDim: attention.headDim, maximumSequenceLength: maximumSequenceLength)
-    // The penalties are added before scores are divided by the root of the head's width, and were made in bfloat16.
-    let scale = 1 / Float(attention.headDim).squareRoot()
+    // The reference rounds slopes to bfloat16, and adds penalties twice: to the scores before they are divided by the
+    // root of the head's width, and, divided by it, with the causal mask.
+    let scale = 2 / Float(attention.headDim).squareRoot()
     alibiSlopes = usesALiBi ? ALiBi.slopes(headCount: heads).map { $0.roundedToBFloat16 * scale } : nil
   }
 

@@ -9,8 +9,8 @@ public enum GoldenRules {
   /// PyTorch itself gives in that type. Nil for a case that is not known.
   public static func errors(of name: String, _ dtype: DType) -> [Double]? {
     switch dtype {
-    case .bfloat16: bfloat16[name].map { $0.map { 1.5 * $0 } }
-    case .float16: float16[name].map { $0.map { 2 * $0 } }
+    case .bfloat16: pytorchErrors[name]?.bfloat16.map { 1.5 * $0 }
+    case .float16: pytorchErrors[name]?.float16.map { 2 * $0 }
     default: nil
     }
   }
@@ -33,18 +33,4 @@ public enum GoldenRules {
     }
     return (difference / norm).squareRoot()
   }
-
-  // Relative errors of the logits of prompt 0, 1 and 2 when PyTorch runs a case on the CPU in the type.
-  private static let bfloat16 = [
-    "llama2": [0.0117107, 0.0169195, 0.0167386], "llama3_gqa": [0.00950843, 0.0137920, 0.0138081],
-    "llama_tied_headdim": [0.0107605, 0.0138047, 0.0200287],
-    "llama_linear_rope_bias": [0.0108752, 0.0120619, 0.0117526], "llama_yarn": [0.00880203, 0.0149232, 0.0173172],
-    "mistral_window": [0.00943400, 0.0136503, 0.0107426],
-  ]
-  private static let float16 = [
-    "llama2": [0.00134876, 0.00193987, 0.00265788], "llama3_gqa": [0.000998518, 0.00146471, 0.00168374],
-    "llama_tied_headdim": [0.00107508, 0.00180447, 0.0034744],
-    "llama_linear_rope_bias": [0.0010706, 0.00153421, 0.00164331],
-    "llama_yarn": [0.00110914, 0.00174372, 0.00125848], "mistral_window": [0.00117573, 0.00171334, 0.00158667],
-  ]
 }

@@ -12,14 +12,15 @@ struct Golden: Sendable, CustomTestStringConvertible {
   var testDescription: String { name }
 
   /// Cases whose rotary angles depend on no length.
-  static let fixed = [
-    "llama2", "llama3_gqa", "llama_tied_headdim", "llama_linear_rope_bias", "llama_yarn", "mistral_window",
-  ].map { Golden(name: $0) }
+  static let fixed = GoldenRules.names.map { Golden(name: $0) }.filter(\.isThere)
   /// Cases whose rotary angles are chosen once for the engine's maximum sequence length.
   static let ofLength = [
     Golden(name: "rope_dynamic", length: 128), Golden(name: "rope_longrope_short", length: 48),
     Golden(name: "rope_longrope_long", length: 192),
   ]
+
+  /// Whether the case has a folder.
+  var isThere: Bool { Place.exists(directory + "/config.json") }
 
   func prompts() throws -> [GoldenPrompt] { try GoldenPrompt.all(in: directory) }
 

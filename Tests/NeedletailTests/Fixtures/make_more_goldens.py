@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Makes reference cases of more architectures, and with --more variations of each for a check by hand.
+
+usage: make_more_goldens.py OUT [--only NAME[,NAME]] [--more] [--seed 1]
+needs: pip install torch transformers safetensors numpy
+
+A case is a function that gives a config of `transformers`; `@more` functions give several, by name. Each OUT/NAME has
+config.json, model.safetensors and golden.safetensors (prompt.i, logits.i, the last position only for i = 2, greedy.i and
+gap.i, best minus second-best logit), computed in float32 on the CPU. Printed are the rows of GoldenRules+Errors.swift:
+the errors of PyTorch itself in bfloat16 and float16.
+"""
+import argparse, pathlib, numpy as np, torch, transformers as T
+from safetensors.numpy import save_file
+
+CASES, MORE = {}, []
+TINY = dict(vocab_size=97, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=128,
+            bos_token_id=1, eos_token_id=2, pad_token_id=0)
+GPT2 = dict(vocab_size=97, n_embd=32, n_layer=2, n_head=4, n_positions=128, bos_token_id=1, eos_token_id=2)
+
+
+def case(function):
+    """The function's name is the case's."""
+    CASES[function.__name__] = function
+    return function
+
+
+def more(function):
+    """The function gives name -> config."""
+    MORE.append(function)
+    return function
+
+
+# One function a model.
+
+@case
+def gpt_bigcode(): return T.GPTBigCodeConfig(**GPT2, multi_query=True, n_inner=72)
+
+@case
+def gpt_bigcode_heads(): return T.GPTBigCodeConfig(**GPT2, multi_query=False)
+
+@case
+def opt_350m_style():
+    return T.OPTConfig(**TINY, ffn_dim=72, word_embed_proj_dim=24, do_layer_norm_before=False)
+
+@case
+def gptj_tied(): return T.GPTJConfig(**GPT2, rotary_dim=4, tie_word_embeddings=True)
+
+@more
+def gpt2():
+    wide = dict(GPT2, n_embd=60, n_head=5, n_layer=3, vocab_size=131)
+    return {
+        "gpt2_layer_scale": T.GPT2Config(**wide, scale_attn_by_inverse_layer_idx=True, n_inner=52),
+        "gpt2_unscaled": T.GPT2Config(**GPT2, scale_attn_weights=False, tie_word_embeddings=False),
+        "gpt2_relu": T.GPT2Config(**wide, activation_function="relu", reorder_and_upcast_attn=True),
+        "gpt2_quick_gelu": T.GPT2Config(**GPT2, activation_function="quick_gelu", layer_norm_epsilon=1e-3),
+        "gpt2_one_head": T.GPT2Config(**dict(GPT2, n_head=1), activation_function="silu"),
+        "gpt_bigcode_wide": T.GPTBigCodeConfig(**wide, multi_query=True, activation_function="gelu"),
+        "gpt_bigcode_unscaled": T.GPTBigCodeConfig(**wide, multi_query=False, scale_attn_weights=False,
+                                                   tie_word_embeddings=False),
+    }
+
+@more
+def gptj():
+    return {
+        "gptj_whole_head": T.GPTJConfig(**dict(GPT2, n_head=2), rotary_dim=16, n_inner=56),
+        "gptj_odd_width": T.GPTJConfig(**dict(GPT2, n_embd=60, n_head=3, n_layer=3), rotary_dim=6, n_inner=40),
+        "gptj_relu": T.GPTJConfig(**GPT2, rotary_dim=8, activation_function="relu"),
+    }
+
+@more
+def gpt_neox():
+    wide = dict(TINY, hidden_size=96, num_attention_heads=6, num_hidden_layers=3, intermediate_size=100)
+    rope = lambda kind, **fields: dict(rope_type=kind, rope_theta=10000.0, **fields)
+    return {
+        "neox_serial": T.GPTNeoXConfig(**wide, use_parallel_residual=False, tie_word_embeddings=True),
+        "neox_no_bias": T.GPTNeoXConfig(**wide, attention_bias=False, hidden_act="gelu_fast"),
+        "neox_whole_head": T.GPTNeoXConfig(**wide, rope_parameters=rope("default", partial_rotary_factor=1.0)),
+        "neox_linear": T.GPTNeoXConfig(**wide, rope_parameters=rope("linear", factor=2.0, partial_rotary_factor=0.5)),
+        "neox_yarn": T.GPTNeoXConfig(**wide, hidden_act="relu", rope_parameters=rope(
+            "yarn", factor=4.0, original_max_position_embeddings=32, partial_rotary_factor=0.5)),
+    }
+
+@more
+def opt():
+    wide = dict(TINY, hidden_size=60, num_attention_heads=5, num_hidden_layers=3, ffn_dim=44)
+    return {
+        "opt_no_bias": T.OPTConfig(**wide, enable_bias=False, activation_function="gelu"),
+        "opt_plain_norms": T.OPTConfig(**wide, layer_norm_elementwise_affine=False),
+        "opt_untied_projected": T.OPTConfig(**wide, word_embed_proj_dim=20, tie_word_embeddings=False),
+        "opt_no_final_norm": T.OPTConfig(**wide, _remove_final_layer_norm=True),
+        "opt_post_norm": T.OPTConfig(**wide, do_layer_norm_before=False, tie_word_embeddings=False),
+    }
+
+@more
+def falcon():
+    wide = dict(TINY, hidden_size=96, num_attention_heads=6, num_hidden_layers=3)
+    new = dict(wide, new_decoder_architecture=True, parallel_attn=True, alibi=False)
+    return {
+        "falcon_groups_of_3": T.FalconConfig(**new, num_kv_heads=2, bias=True, ffn_hidden_size=120),
+        "falcon_one_norm": T.FalconConfig(**new, num_kv_heads=3, num_ln_in_parallel_attn=1, activation="relu"),
+        "falcon_one_kv_head": T.FalconConfig(**new, num_kv_heads=1, tie_word_embeddings=False),
+        "falcon_serial_rope": T.FalconConfig(**wide, multi_query=True, parallel_attn=False, bias=True),
+        "falcon_parallel_heads": T.FalconConfig(**wide, multi_query=False, parallel_attn=True,
+                                                rope_parameters=dict(rope_type="linear", rope_theta=500.0, factor=2.0)),
+        "falcon_alibi_multi_query": T.FalconConfig(**wide, multi_query=True, parallel_attn=True, alibi=True),
+        "falcon_alibi_16": T.FalconConfig(**dict(wide, num_attention_heads=16), multi_query=False, parallel_attn=False,
+                                          alibi=True, bias=True),
+        "falcon_alibi_groups": T.FalconConfig(**dict(new, alibi=True), num_kv_heads=3),
+    }
+
+@more
+def mpt():
+    tiny = dict(vocab_size=97, d_model=60, n_layers=3, max_seq_len=128)
+    return {
+        "mpt_6_heads": T.MptConfig(**tiny, n_heads=6, attn_config=dict(clip_qkv=0.5)),
+        "mpt_12_heads": T.MptConfig(**tiny, n_heads=12, attn_config=dict(softmax_scale=0.3)),
+        "mpt_untied": T.MptConfig(**tiny, n_heads=5, tie_word_embeddings=False, layer_norm_epsilon=1e-3),
+    }
+
+@more
+def bloom():
+    tiny = dict(vocab_size=97, hidden_size=60, n_layer=3, bos_token_id=1, eos_token_id=2)
+    return {
+        "bloom_residual_after_norm": T.BloomConfig(**tiny, n_head=6, apply_residual_connection_post_layernorm=True),
+        "bloom_12_heads": T.BloomConfig(**tiny, n_head=12, layer_norm_epsilon=1e-3),
+        "bloom_untied": T.BloomConfig(**tiny, n_head=5, tie_word_embeddings=False, pretraining_tp=2),
+    }
+
+
+def spread(model, name, tied):
+    """Random weights that give logits far from uniform."""
+    for path, p in model.named_parameters():
+        if any(part in path for part in ("embed_tokens", "wte", "wpe", "embeddings", "embed_in", "embed_positions")) and p.dim() == 2:
+            p.copy_(torch.randn_like(p) * ((0.04 if tied else 0.5) if p.shape[0] == model.config.vocab_size else 0.1))
+        elif p.dim() >= 2: p.copy_(torch.randn_like(p) * (1.2 / p.shape[-1] ** 0.5))
+        elif path.endswith("weight"): p.copy_((0.0 if p.abs().sum() == 0 else 1.0) + 0.1 * torch.randn_like(p))
+        else: p.copy_(0.1 * torch.randn_like(p))
+
+
+def logits(model, tokens): return model(torch.tensor(tokens[None].astype(np.int64)), use_cache=False).logits[0]
+
+
+@torch.no_grad()
+def make(name, config, out, seed):
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    model = T.AutoModelForCausalLM.from_config(config, attn_implementation="eager").float().eval()
+    spread(model, name, getattr(config, "tie_word_embeddings", False))
+    directory = out / name
+    model.to(torch.bfloat16).save_pretrained(directory, safe_serialization=True)
+    (directory / "generation_config.json").unlink(missing_ok=True)
+    load = lambda dtype: T.AutoModelForCausalLM.from_pretrained(directory, attn_implementation="eager", dtype=dtype).eval()
+    model, golden = load(torch.float32), {}
+    for i, count in enumerate((5, 37, 70)):
+        prompt = rng.integers(3, config.vocab_size, count).astype(np.int32)
+        rows, tokens, gaps = logits(model, prompt).numpy(), prompt, []
+        for _ in range(24):
+            last = logits(model, tokens)[-1]
+            best = torch.topk(last, 2).values
+            gaps.append(float(best[0] - best[1]))
+            tokens = np.append(tokens, np.int32(last.argmax()))
+        golden |= {f"prompt.{i}": prompt, f"logits.{i}": (rows if i < 2 else rows[-1:]).astype(np.float32),
+                   f"greedy.{i}": tokens[count:].astype(np.int32), f"gap.{i}": np.array(gaps, np.float32)}
+    save_file(golden, str(directory / "golden.safetensors"))
+    rows = []
+    for dtype in (torch.bfloat16, torch.float16):
+        other, errors = load(dtype), []
+        for i in range(3):
+            expected = golden[f"logits.{i}"]
+            found = logits(other, golden[f"prompt.{i}"]).float().numpy()[-len(expected):]
+            errors.append(float(np.linalg.norm(found - expected) / np.linalg.norm(expected)))
+        rows.append("[" + ", ".join(f"{error:.6g}" for error in errors) + "]")
+    print(f'    "{name}": ({rows[0]}, {rows[1]}),', flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--more", action="store_true")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    T.logging.set_verbosity_error()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    only = set(filter(None, arguments.only.split(",")))
+    wanted = {name: function for name, function in CASES.items() if not only or name in only}
+    configs = {name: function() for name, function in wanted.items()} if not arguments.more else {}
+    for function in MORE if arguments.more else []:
+        found = function()
+        configs |= {name: c for name, c in found.items() if not only or name in only or function.__name__ in only}
+    for name, config in configs.items(): make(name, config, arguments.out, arguments.seed)
