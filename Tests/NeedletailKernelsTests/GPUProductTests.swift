@@ -24,13 +24,35 @@ struct GPUProductTests {
   func everyRowCountHasALaunchThatFits(rows: Int, shape: (n: Int, k: Int)) throws {
     let launch = try #require(problem(shape.n, shape.k, rows: rows).skinnyLaunch(on: .h200, weight: weight, x: x))
     #expect(launch.sharedBytes <= GPUTraits.h200.sharedBytesPerBlock)
-    #expect(launch.grid[0].constant <= 132)
-    #expect(launch.threads == 512)
     #expect(try #require(define("NT_ROWS", launch)) >= rows)
-    #expect(try #require(define("NT_STAGES", launch)) >= 2)
     // What is in flight hides the memory's latency: 40 KB a multiprocessor.
-    let stage = 16 * 1024 * (define("NT_TILES", launch) ?? 0)
+    let stage = rows > 16 ? 8 << 10 : (16 << 10) * (define("NT_TILES", launch) ?? 0)
     #expect(((define("NT_STAGES", launch) ?? 0) - 1) * stage >= 40 << 10)
+  }
+
+  @Test func upTo16RowsHaveABlockOnEachMultiprocessor() {
+    let launch = problem(128_256, 4096, rows: 16).skinnyLaunch(on: .h200, weight: weight, x: x)
+    #expect(launch?.function.entry == "nt_product")
+    #expect(launch?.grid[0].constant == 132)
+    #expect(launch?.threads == 512)
+    #expect(launch?.cluster == 1)
+  }
+
+  @Test(arguments: [(17, 32), (33, 64)])
+  func moreRowsAreSharedByClustersThatAreResidentAtOnce(rows: Int, bucket: Int) throws {
+    let launch = try #require(problem(4096, 4096, rows: rows).skinnyLaunch(on: .h200, weight: weight, x: x))
+    #expect(launch.function.entry == "nt_wide_product")
+    #expect(define("NT_ROWS", launch) == bucket)
+    #expect(launch.cluster == 4)
+    #expect(launch.grid[0].constant == 4096 / 128 * 4)
+    #expect(2 * (launch.sharedBytes + 1024) <= 228 << 10)
+    // 224 passes of 128 rows: four each for 56 clusters, of the 59 that there may be.
+    let tall = try #require(problem(28672, 4096, rows: rows).skinnyLaunch(on: .h200, weight: weight, x: x))
+    #expect(tall.grid[0].constant == 56 * 4)
+    let old = GPUTraits(architecture: "sm_80", multiprocessors: 108, sharedBytesPerBlock: 166_912, l2Bytes: 40 << 20)
+    let alone = try #require(problem(4096, 4096, rows: rows).skinnyLaunch(on: old, weight: weight, x: x))
+    #expect(alone.cluster == 1)
+    #expect(alone.grid[0].constant == 32)
   }
 
   @Test func oneRowStaysInSharedMemoryBesideADeepRing() {
@@ -43,7 +65,12 @@ struct GPUProductTests {
   @Test func eightLongRowsGoThroughTheRing() {
     let launch = problem(4096, 14336, rows: 8).skinnyLaunch(on: .h200, weight: weight, x: x)
     #expect(define("NT_X_WAY", launch) == GPUProduct.Activations.streamed.rawValue)
+    #expect(define("NT_TILES", launch) == 2)
     #expect(launch?.grid[0].constant == 128)
+    // Two tiles at a time would leave half of the multiprocessors idle here.
+    let short = problem(2048, 8192, rows: 8).skinnyLaunch(on: .h200, weight: weight, x: x)
+    #expect(define("NT_TILES", short) == 1)
+    #expect(short?.grid[0].constant == 128)
   }
 
   @Test func normsNeedRoomForTheirRows() {

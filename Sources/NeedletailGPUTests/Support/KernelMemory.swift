@@ -81,9 +81,9 @@ final class KernelMemory {
     }
   }
 
-  /// Poisons the operands that a kernel only writes.
-  func poison() throws {
-    for (operand, offset) in places where operand.isOutput {
+  /// Poisons the operands of up to so many bytes that a kernel writes.
+  func poison(upTo limit: Int = .max) throws {
+    for (operand, offset) in places where operand.isOutput && operand.bytes.count <= limit {
       let bytes = UnsafeRawBufferPointer(rebasing: pinned.bytes[offset..<offset + operand.bytes.count])
       operand.bytes.withUnsafeBytes { source in
         UnsafeMutableRawBufferPointer(mutating: bytes).copyMemory(from: source)
@@ -131,11 +131,11 @@ final class KernelMemory {
     return (outputs, complaints)
   }
 
-  /// The bytes of the operands that are written.
-  func outputs() throws -> [String: [UInt8]] {
+  /// The bytes of the operands of up to so many bytes that are written.
+  func outputs(upTo limit: Int = .max) throws -> [String: [UInt8]] {
     var next = 0
     var found: [(String, Range<Int>)] = []
-    for (operand, _) in places where operand.isOutput {
+    for (operand, _) in places where operand.isOutput && operand.bytes.count <= limit {
       let range = next..<next + operand.bytes.count
       try gpu.stream.copy(
         fromDevice: address(operand.name) ?? 0, to: UnsafeMutableRawBufferPointer(rebasing: pinned.bytes[range]))

@@ -13,8 +13,9 @@ public struct CUDACatalog: KernelCatalog {
   /// Whether a library may compute large products.
   public let allowsLibraries: Bool
 
-  /// The most tokens of steps whose products take in the norm before them: each of their blocks repeats it.
-  static let fusedNormTokens = 8
+  /// The most tokens of steps whose products take in the norm before them: each of their blocks repeats it, which of two
+  /// rows takes as long as a launch of its own (H200, Llama 3 8B).
+  static let fusedNormTokens = 1
   /// The most rows of `product`.
   static let skinnyRows = 64
 
@@ -39,7 +40,7 @@ public struct CUDACatalog: KernelCatalog {
   /// way, and a large step that fills less than half of its tiles would leave multiprocessors without work. Larger steps
   /// than the last bound fill the GPU whatever the tiles.
   public func variantBounds(_ limits: PlanLimits) -> [Int] {
-    bounds([1, 2, 4, Self.fusedNormTokens, 16, 32, Self.skinnyRows, 128, 256, 512, 1024], limits)
+    bounds([Self.fusedNormTokens, 2, 4, 8, 16, 32, Self.skinnyRows, 128, 256, 512, 1024], limits)
   }
 
   /// Products take in gates and residuals; in steps of few rows also the choice of their rows, and in the smallest ones

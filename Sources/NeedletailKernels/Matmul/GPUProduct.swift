@@ -20,7 +20,7 @@ public struct GPUProduct: Hashable, Sendable, Codable {
   /// Columns of k that come at a time.
   static let chunkColumns = 32
 
-  /// Rows that the machine code has room for: 8, 16, 32 or 64.
+  /// Rows that the machine code has room for: 8 or 16.
   public var rows: Int
   /// Tiles of 16 rows of the weight that a block works on at a time.
   public var tiles: Int
@@ -42,18 +42,22 @@ public struct GPUProduct: Hashable, Sendable, Codable {
     return fixed + keptRows * ((k * 2).rounded(to: 128) + 64 + (hasNorm ? (k + 255) / 256 * 4 : 0))
   }
 
+  /// How often so many tiles at a time go over the weight.
+  static func passes(width: Int, isGated: Bool, tiles: Int) -> Int {
+    let rows = (isGated ? 8 : 16) * tiles
+    return (width + rows - 1) / rows
+  }
+
   /// Blocks that work at once: one a multiprocessor, or one for each group of tiles where there are fewer.
   func blocks(width: Int, isGated: Bool, gpu: GPUTraits) -> Int {
-    let rows = (isGated ? 8 : 16) * tiles
-    return max(1, min(gpu.multiprocessors, (width + rows - 1) / rows))
+    max(1, min(gpu.multiprocessors, Self.passes(width: width, isGated: isGated, tiles: tiles)))
   }
 }
 
 extension GPUProduct {
-  /// The configuration for a problem; nil where the kernel does not apply.
+  /// The configuration for up to 16 rows; nil where the kernel does not apply.
   static func choose(_ problem: ProductProblem, on gpu: GPUTraits) -> GPUProduct? {
-    guard problem.maximumRows <= 64, problem.weight == .bfloat16 || problem.weight == .float16 else { return nil }
-    return candidates(problem).lazy.compactMap { candidate in
+    candidates(problem, on: gpu).lazy.compactMap { candidate in
       // As many stages as there is room for: what is in flight is what keeps the memory busy.
       var product = candidate.product
       let stages = (candidate.stages...10).last { stages in
@@ -66,21 +70,26 @@ extension GPUProduct {
   }
 
   /// Configurations in the order they are tried in, with the fewest stages that each is taken with.
-  private static func candidates(_ problem: ProductProblem) -> [(product: GPUProduct, stages: Int)] {
+  private static func candidates(
+    _ problem: ProductProblem, on gpu: GPUTraits
+  ) -> [(product: GPUProduct, stages: Int)] {
     let most = problem.maximumRows
     let kept = GPUProduct(rows: 8, tiles: 1, stages: 0, activations: .kept, keptRows: most)
     // A norm and a conversion happen on the way to shared memory.
     if problem.norm != nil || problem.x != problem.weight { return most <= 8 ? [(kept, 3)] : [] }
-    func passing(_ rows: Int, tiles: Int, _ activations: Activations) -> GPUProduct {
-      GPUProduct(rows: rows, tiles: tiles, stages: 0, activations: activations, keptRows: rows)
+    let rows = most <= 8 ? 8 : 16
+    func streamed(tiles: Int) -> GPUProduct {
+      GPUProduct(rows: rows, tiles: tiles, stages: 0, activations: .streamed, keptRows: rows)
     }
-    switch most {
-    case ...8:
-      return [(kept, 6), (passing(8, tiles: 2, .streamed), 4), (kept, 3), (passing(8, tiles: 1, .streamed), 2)]
-    case ...16: return [(passing(16, tiles: 2, .streamed), 3), (passing(16, tiles: 1, .streamed), 2)]
-    case ...32: return [(passing(32, tiles: 1, .streamed), 3), (passing(32, tiles: 1, .direct), 2)]
-    default: return [(passing(64, tiles: 1, .direct), 2)]
+    // Two tiles at a time halve the traffic of x, unless a multiprocessor gets more tiles that way.
+    func tilesOfBlock(tiles: Int) -> Int {
+      let passes = passes(width: problem.width, isGated: problem.gate != nil, tiles: tiles)
+      return (passes + gpu.multiprocessors - 1) / gpu.multiprocessors * tiles
     }
+    let first = tilesOfBlock(tiles: 2) <= tilesOfBlock(tiles: 1) ? 2 : 1
+    let passing = [(streamed(tiles: first), 3), (streamed(tiles: 1), 2)]
+    // A single row is brought whole at once; several are, where nothing else fits.
+    return most == 1 ? [(kept, 3)] + passing : most <= 8 ? passing + [(kept, 2)] : passing
   }
 }
 
@@ -96,23 +105,41 @@ extension ProductProblem {
   public func skinnyLaunch(
     on gpu: GPUTraits, weight: BufferReference, x: BufferReference, xStride: Int? = nil
   ) -> GPULaunch? {
-    guard let product = GPUProduct.choose(self, on: gpu) else { return nil }
+    guard maximumRows <= 64, self.weight == .bfloat16 || self.weight == .float16 else { return nil }
     let isAligned = [k, xStride ?? k].allSatisfy { $0 % 8 == 0 } && [weight, x].allSatisfy { $0.offset % 16 == 0 }
-    let function = GPUFunction(
-      "product/product.cu", entry: "nt_product",
-      [
-        "NT_WEIGHT": Int(self.weight.rawValue), "NT_X": Int(self.x.rawValue), "NT_OUT": Int(out.rawValue),
-        "NT_ROWS": product.rows, "NT_NORM": norm == nil ? 0 : norm == .rms ? 1 : 2, "NT_GATED": gate == nil ? 0 : 1,
-        "NT_ACTIVATION": Int((gate ?? .identity).rawValue), "NT_BIAS": hasBias ? 1 : 0,
-        "NT_RESIDUAL": hasResidual ? 1 : 0, "NT_GATHER": gathersRows ? 1 : 0,
-        "NT_COLUMNS": isAligned ? (k % GPUProduct.chunkColumns == 0 ? 32 : 8) : 1, "NT_TILES": product.tiles,
-        "NT_STAGES": product.stages, "NT_X_WAY": product.activations.rawValue, "NT_X_ROWS": product.keptRows,
-      ])
+    if maximumRows > 16 {
+      guard norm == nil, self.x == self.weight, let wide = GPUWideProduct(self, on: gpu) else { return nil }
+      return wide.launch(self, defines: defines(isAligned: isAligned), on: gpu)
+    }
+    guard let product = GPUProduct.choose(self, on: gpu) else { return nil }
+    var function = GPUFunction("product/product.cu", entry: "nt_product")
+    function.defines =
+      defines(isAligned: isAligned)
+      + [
+        .init(name: "NT_ROWS", value: product.rows), .init(name: "NT_TILES", value: product.tiles),
+        .init(name: "NT_STAGES", value: product.stages), .init(name: "NT_X_WAY", value: product.activations.rawValue),
+        .init(name: "NT_X_ROWS", value: product.keptRows),
+      ]
+    function.defines.sort { $0.name < $1.name }
     let blocks = product.blocks(width: width, isGated: gate != nil, gpu: gpu)
     return GPULaunch(
       function, grid: [GridExtent(blocks)], threads: GPUProduct.warps * 32,
       sharedBytes: product.sharedBytes(k: k, hasNorm: norm != nil),
       choice: "rule: a block a multiprocessor, \(product.stages) stages, activations \(product.activations)")
+  }
+
+  /// What is computed, as both kernels are told of it.
+  private func defines(isAligned: Bool) -> [GPUFunction.Define] {
+    [
+      .init(name: "NT_WEIGHT", value: Int(weight.rawValue)), .init(name: "NT_X", value: Int(x.rawValue)),
+      .init(name: "NT_OUT", value: Int(out.rawValue)),
+      .init(name: "NT_NORM", value: norm == nil ? 0 : norm == .rms ? 1 : 2),
+      .init(name: "NT_GATED", value: gate == nil ? 0 : 1),
+      .init(name: "NT_ACTIVATION", value: Int((gate ?? .identity).rawValue)),
+      .init(name: "NT_BIAS", value: hasBias ? 1 : 0), .init(name: "NT_RESIDUAL", value: hasResidual ? 1 : 0),
+      .init(name: "NT_GATHER", value: gathersRows ? 1 : 0),
+      .init(name: "NT_COLUMNS", value: isAligned ? (k % GPUProduct.chunkColumns == 0 ? 32 : 8) : 1),
+    ]
   }
 }
 

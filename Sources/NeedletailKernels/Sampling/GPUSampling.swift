@@ -70,7 +70,7 @@ public struct GPUSampling: Hashable, Sendable {
   }
   /// Bytes of shared memory of a block: `sample_shared` of `sample_row.cuh`, then its part of the row.
   func sharedBytes(of shape: Shape) -> Int {
-    34_592 + 48 * shape.blocks + (shape.isInShared ? chunk(of: shape) * shape.warps * 4 : 0)
+    34_752 + 48 * shape.blocks + (shape.isInShared ? chunk(of: shape) * shape.warps * 4 : 0)
   }
   /// Clusters that share the rows: as many as the GPU has room for.
   func clusters(of shape: Shape) -> Int {

@@ -85,19 +85,19 @@ extern "C" __global__ void __launch_bounds__(192, NT_BLOCKS)
 #endif
   nt_place<NT_STAGES> stage;
   nt_place<nt_item_places> posted;
-  nt_decode_list list(a, memory.ends);
+  nt_decode_list list(a, memory.counts);
   bool takes = list.total > gridDim.x;  // more than the first that each block has
   for (int index = blockIdx.x; index < list.total;) {
     nt_decode_item item = list.find(index);
     int next = list.total;
     if (takes && lane == 0) next = gridDim.x + (int)atomicAdd(&a.counters[NT_NEXT_ITEM], 1u);
-    barriers.post(memory, item, posted);
     const nt_i32 *blocks = a.block_tables + item.sequence * a.block_table_stride;
-    nt_i32 ahead = 0;  // 32 of the table's entries, one a lane
     int start = item.start_of(item.part), end = item.start_of(item.end_part);
+    nt_i32 ahead = start + lane < end ? blocks[start + lane] : 0;  // 32 of the table's entries, one a lane
+    barriers.post(memory, item, posted);
     for (int tile = start; tile < end; tile++) {
       int place = (tile - start) % 32;
-      if (place == 0 && tile + lane < end) ahead = blocks[tile + lane];
+      if (place == 0 && tile > start && tile + lane < end) ahead = blocks[tile + lane];
       nt_i64 z = (nt_i64)__shfl_sync(~0u, ahead, place) * NT_KV_HEADS + item.kv_head();
       nt_u32 keys = nt_shared_address(memory.ring[stage.index]), values = keys + nt_key_bytes;
       nt_boxes boxes(item, tile);

@@ -18,7 +18,7 @@ struct nt_plain_memory {
   alignas(16) nt_cache_bits key[NT_HEAD_DIM];
   alignas(16) nt_cache_bits value[NT_VALUE_DIM];
   float weights[nt_merge_warps][nt_pack_rows][16];
-  int ends[nt_merge_warps][(NT_SEQUENCES + 31) / 32];  // each warp has its own
+  nt_u32 counts[nt_merge_warps][(NT_SEQUENCES + 31) / 32];  // each warp has its own
 };
 
 // A warp's softmax. Each lane has the sums of its values' elements; l is of its position only.
@@ -97,7 +97,7 @@ extern "C" __global__ void __launch_bounds__(nt_merge_threads)
   nt_wait_for_predecessors();
 
   int warp = threadIdx.x / 32;
-  nt_decode_list list(a, memory.ends[warp]);
+  nt_decode_list list(a, memory.counts[warp]);
   for (int index = blockIdx.x; index < list.total; index += gridDim.x) {
     nt_decode_item item = list.find(index);
     nt_load_new_token<nt_merge_threads, NT_HEAD_DIM>(

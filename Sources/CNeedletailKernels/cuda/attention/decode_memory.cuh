@@ -24,7 +24,7 @@ struct alignas(1024) nt_decode_memory {
   nt_item_rows items[nt_item_places];
   alignas(16) nt_cache_bits no_query[nt_query_pitch];  // zeros
   nt_u64 barriers[3 * (NT_STAGES + nt_item_places)];
-  int ends[(NT_SEQUENCES + 31) / 32];
+  nt_u32 counts[(NT_SEQUENCES + 31) / 32];
 };
 
 struct nt_decode_barriers {

@@ -123,9 +123,10 @@ __device__ __forceinline__ void nt_put_row(unsigned char *tile, const nt_cache_b
   int lane = threadIdx.x % 32;
   if (lane < size / 8) *(uint4 *)(tile + nt_tile_place(row, lane)) = ((const uint4 *)from)[lane];
   if (!clears) return;
-  constexpr int parts = (size + 63) / 64 * 8;
-  for (int i = (row + 1) * parts + lane; i < (row / 16 * 16 + 16) * parts; i += 32)
-    *(uint4 *)(tile + nt_tile_place(i / parts, i % parts)) = make_uint4(0, 0, 0, 0);
+  constexpr int parts = (size + 63) / 64 * 8, rows = 32 / parts;
+  if (lane >= rows * parts) return;
+  for (int cleared = row + 1 + lane / parts; cleared <= (row | 15); cleared += rows)
+    *(uint4 *)(tile + nt_tile_place(cleared, lane % parts)) = make_uint4(0, 0, 0, 0);
 }
 
 // The warp's state to where all warps' are merged.
@@ -161,7 +162,6 @@ __device__ __forceinline__ void nt_add_tile(
   nt_tile_scores scores = {};
   if (new_row < nt_tile) {
     nt_put_row<NT_HEAD_DIM, false>(keys, rows.key, new_row);
-    nt_fence_async_shared();
     __syncwarp();
   }
   nt_scores(scores, queries, addresses, nt_shared_address(keys));
@@ -169,10 +169,11 @@ __device__ __forceinline__ void nt_add_tile(
   nt_barrier_wait(barriers.values_there(stage.index), stage.parity);
   if (new_row < nt_tile) {
     nt_put_row<NT_VALUE_DIM, true>(values, rows.value, new_row);
-    nt_fence_async_shared();
     __syncwarp();
   }
   nt_add_values(scores, nt_shared_address(values), state);
+  // The copies that come next into the stage stay behind what was put there.
+  if (new_row < nt_tile) nt_fence_async_shared();
 }
 
 // A computing warp's loop over items.

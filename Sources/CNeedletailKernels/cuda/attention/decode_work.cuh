@@ -2,8 +2,9 @@
 //
 // A sequence's tiles of 64 positions are divided into parts; how many depends on its own length only. Results are
 // summed up in fours of parts and then from four to four, always in this order, so that bits do not depend on who does
-// what. An item of work is one part, or, in steps with much work, one four, for a pack of query heads that share a kv
-// head (at most 16). All blocks take items from one list, which each of them computes from the sequences' lengths.
+// what. An item of work is one part, or, in steps with much work, one four (unless it is long), for a pack of query
+// heads that share a kv head (at most 16). All blocks take items from one list, which each of them computes from the
+// sequences' lengths.
 //
 // Constants of a specialization: NT_KV_HEADS, NT_GROUP (query heads of a kv head), NT_SPLITS (the most parts of a
 // sequence), NT_SPLIT_TILES (a part has at least so many tiles, if the sequence has), NT_VALUE_DIM.
@@ -16,25 +17,27 @@ constexpr int nt_four = 4;
 constexpr int nt_packs_per_kv_head = (NT_GROUP + 15) / 16;
 constexpr int nt_packs = NT_KV_HEADS * nt_packs_per_kv_head;
 constexpr int nt_pack_rows = NT_GROUP < 16 ? NT_GROUP : 16;
+constexpr int nt_longest_item = 48;  // tiles of a four
 // Whether items of four parts are worth their registers.
 constexpr bool nt_has_fours = nt_pack_rows * NT_VALUE_DIM <= 1024;
 
 // Counters: the next item, the blocks that have no more to do, and for each (sequence, pack) the items that are done.
 enum { NT_NEXT_ITEM = 0, NT_FINISHED_BLOCKS = 1, NT_FINISHED_ITEMS = 2 };
 
-// a / b for 0 <= a < 2^22, given 1 / b.
-__device__ __forceinline__ int nt_divide(int a, int b, float reciprocal) {
-  int quotient = (int)((float)a * reciprocal), rest = a - quotient * b;
+// a / b for 0 <= a < 2^22.
+__device__ __forceinline__ int nt_divide(int a, int b) {
+  int quotient = (int)__fdividef((float)a, (float)b), rest = a - quotient * b;
   return quotient + (rest >= b ? 1 : rest < 0 ? -1 : 0);
 }
 
-// The tiles of a sequence that its last position sees, and the number of parts.
+// The tiles of a sequence that its last position sees, and the number of parts and of fours.
 struct nt_decode_span {
   int context;     // positions, the new one included
   int first_seen;  // the first position in the window
   int first_tile;
   int tiles;
   int parts;
+  int fours;  // or parts, where fours are too long for items
 
   __device__ __forceinline__ nt_decode_span(const nt_decode_attention_arguments &a, int length) : context(length) {
     first_seen = a.window > 0 && context > a.window ? context - a.window : 0;
@@ -42,6 +45,7 @@ struct nt_decode_span {
     tiles = (context + nt_tile - 1) / nt_tile - first_tile;
     parts = (nt_u32)(tiles + NT_SPLIT_TILES - 1) / NT_SPLIT_TILES;
     parts = parts > NT_SPLITS ? NT_SPLITS : parts < 1 ? 1 : parts;
+    fours = tiles * nt_four <= nt_longest_item * parts ? (parts + nt_four - 1) / nt_four : parts;
   }
 };
 
@@ -80,58 +84,51 @@ struct nt_decode_item {
 };
 
 // The list of items, which a warp keeps: of each group of 32 sequences the number of items, and one group in its lanes.
+// Numbers of parts and of fours are in the low and the high half of a word.
 struct nt_decode_list {
   const nt_decode_attention_arguments &a;
-  int *counts;  // [sequences / 32]
-  int fours;    // 1: an item is a four
-  int total;    // items of all sequences
-  int group;    // the group in the lanes:
-  int context;  // of the lane's sequence
-  int items;    // of the group's sequences up to the lane's
-
-  __device__ __forceinline__ int items_of(const nt_decode_span &span) const {
-    return fours ? (span.parts + nt_four - 1) / nt_four : span.parts;
-  }
-
-  __device__ __forceinline__ void load_context(int index) {
-    int sequence = index * 32 + threadIdx.x % 32;
-    group = index;
-    context = sequence < a.sequences ? a.context_lengths[sequence] : -1;
-  }
+  nt_u32 *counts;  // [sequences / 32]
+  int shift;       // 16: items are fours
+  int total;       // items of all sequences
+  int group;       // the group in the lanes:
+  int context;     // of the lane's sequence
+  nt_u32 items;    // of the group's sequences up to the lane's
 
   __device__ __forceinline__ void load(int index) {
-    if (index != group) load_context(index);
-    items = context >= 0 ? items_of(nt_decode_span(a, context)) * nt_packs : 0;
+    int sequence = index * 32 + threadIdx.x % 32;
+    bool exists = sequence < a.sequences;
+    context = exists ? a.context_lengths[sequence] : 0;
+    nt_decode_span span(a, context);
+    group = index;
+    items = exists ? span.parts | span.fours << 16 : 0;
 #pragma unroll
     for (int distance = 1; distance < 32; distance *= 2) {
-      int other = __shfl_up_sync(~0u, items, distance);
+      nt_u32 other = __shfl_up_sync(~0u, items, distance);
       if (threadIdx.x % 32 >= distance) items += other;
     }
   }
+  __device__ __forceinline__ int number(nt_u32 pair) const { return (int)(pair >> shift & 0xffff) * nt_packs; }
 
-  __device__ __forceinline__ nt_decode_list(const nt_decode_attention_arguments &arguments, int *memory)
-      : a(arguments), counts(memory), fours(0), total(0), group(-1) {
-    int groups = (int)((a.sequences + 31) / 32);
-    if (nt_has_fours) {
-      // Fours if they do not leave blocks idle.
-      int parts = 0, grouped = 0;
-#pragma unroll 4
-      for (int index = groups - 1; index >= 0; index--) {
-        load_context(index);
-        nt_decode_span span(a, context);
-        parts += context >= 0 ? span.parts : 0;
-        grouped += context >= 0 ? (span.parts + nt_four - 1) / nt_four : 0;
-      }
-      nt_u32 rounds = (__reduce_add_sync(~0u, (nt_u32)parts) * nt_packs + gridDim.x - 1) / gridDim.x;
-      nt_u32 rounds_of_fours =
-        (__reduce_add_sync(~0u, (nt_u32)grouped) * nt_packs + gridDim.x - 1) / gridDim.x * nt_four;
-      fours = rounds_of_fours <= rounds + rounds / 8 ? 1 : 0;
-    }
-    for (int index = groups - 1; index >= 0; index--) {
+  __device__ __forceinline__ nt_decode_list(const nt_decode_attention_arguments &arguments, nt_u32 *memory)
+      : a(arguments), counts(memory), shift(0) {
+    int parts = 0, fours = 0;
+#pragma unroll 2
+    for (int index = (int)((a.sequences + 31) / 32) - 1; index >= 0; index--) {
       load(index);
-      int count = __shfl_sync(~0u, items, 31);
+      nt_u32 count = __shfl_sync(~0u, items, 31);
       if (threadIdx.x % 32 == 0) counts[index] = count;
-      total += count;
+      parts += count & 0xffff;
+      fours += count >> 16;
+    }
+    total = parts * nt_packs;
+    if (nt_has_fours && total > gridDim.x) {
+      // Fours if they do not leave blocks idle.
+      nt_i64 rounds = (total + gridDim.x - 1) / gridDim.x;
+      nt_i64 rounds_of_fours = (fours * nt_packs + gridDim.x - 1) / gridDim.x;
+      if (rounds_of_fours * parts * 8 <= rounds * fours * 9) {
+        shift = 16;
+        total = fours * nt_packs;
+      }
     }
     __syncwarp();
   }
@@ -140,23 +137,25 @@ struct nt_decode_list {
   __device__ __forceinline__ nt_decode_item find(int place) {
     int wanted = 0;
     if (a.sequences > 32)
-      for (int count; place >= (count = counts[wanted]); wanted++) place -= count;
+      for (int count; place >= (count = number(counts[wanted])); wanted++) place -= count;
     if (wanted != group) load(wanted);
-    int within = __popc(__ballot_sync(~0u, items <= place));
-    int before = __shfl_sync(~0u, items, within > 0 ? within - 1 : 0), local = place - (within > 0 ? before : 0);
+    int within = __popc(__ballot_sync(~0u, number(items) <= place));
     nt_decode_span span(a, __shfl_sync(~0u, context, within));
+    nt_u32 before = __shfl_sync(~0u, items, within > 0 ? within - 1 : 0);
+    int local = place - (within > 0 ? number(before) : 0);
     nt_decode_item item;
     item.sequence = wanted * 32 + within;
-    item.count = items_of(span);
-    item.pack = nt_divide(local, item.count, __frcp_rn((float)item.count));
+    item.count = shift > 0 ? span.fours : span.parts;
+    item.pack = nt_divide(local, item.count);
     item.index = local - item.pack * item.count;
-    item.part = fours ? item.index * nt_four : item.index;
-    item.end_part = fours ? min(item.part + nt_four, span.parts) : item.part + 1;
+    bool is_four = item.count < span.parts;
+    item.part = is_four ? item.index * nt_four : item.index;
+    item.end_part = is_four ? min(item.part + nt_four, span.parts) : item.part + 1;
     item.parts = span.parts;
     item.context = span.context;
     item.first_seen = span.first_seen;
     item.first_tile = span.first_tile;
-    item.each = nt_divide(span.tiles, span.parts, __frcp_rn((float)span.parts));
+    item.each = nt_divide(span.tiles, span.parts);
     item.more = span.tiles - item.each * span.parts;
     return item;
   }

@@ -1,4 +1,4 @@
-// The rows of x as operands: kept in shared memory, streamed through the ring, or read where they are needed.
+// The rows of x as operands: kept in shared memory, or streamed through the ring.
 #ifndef NEEDLETAIL_PRODUCT_ACTIVATIONS_CUH
 #define NEEDLETAIL_PRODUCT_ACTIVATIONS_CUH
 #include "product/layout.cuh"
@@ -70,24 +70,8 @@ struct nt_x_pieces {
     if constexpr (NT_X_WAY == NT_KEPT) {
       x[0] = x[1] = x[2] = x[3] = 0;
       if (is_there) nt_load_piece(x, kept + chunk * nt_chunk_columns * 2);
-    } else if constexpr (NT_X_WAY == NT_STREAMED) {
-      nt_load_piece(x, place + nt_weight_bytes + q * 512);
     } else {
-      x[0] = x[1] = x[2] = x[3] = 0;
-      int c = column(chunk);
-      if (!rows[q]) return;
-      if constexpr (NT_COLUMNS > 1) {
-        if (c < a.k) {
-          uint4 piece = *(const uint4 *)(rows[q] + c);
-          x[0] = piece.x, x[1] = piece.y, x[2] = piece.z, x[3] = piece.w;
-        }
-      } else {
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-          nt_u32 low = c + 2 * i < a.k ? rows[q][c + 2 * i] : 0, high = c + 2 * i + 1 < a.k ? rows[q][c + 2 * i + 1] : 0;
-          x[i] = low | high << 16;
-        }
-      }
+      nt_load_piece(x, place + nt_weight_bytes + q * 512);
     }
   }
 };

@@ -1,4 +1,4 @@
-// The products of few rows (product.h) at the rate of the memory that the weight streams from.
+// The products of up to 16 rows (product.h) at the rate of the memory that the weight streams from.
 //
 // One block a multiprocessor, 16 warps, each with a slice of k. A lane brings the very bytes of the weight that it will
 // multiply, 16 at a time, through a deep ring in shared memory: nothing synchronizes on the way but the lane with its own
@@ -48,7 +48,7 @@ extern "C" __global__ void __launch_bounds__(nt_threads, 1)
   for (int pass = blockIdx.x; pass < passes; pass += gridDim.x) {
     nt_sums sums = {};
     float residual = results.early_residual(pass);
-#pragma unroll(nt_units > 4 ? 1 : 4)
+#pragma unroll 4
     for (int chunk = 0; chunk < chunks; chunk++) {
       nt_wait_for_requests<NT_STAGES - 2>();
       nt_u32 low[NT_TILES][4], high[NT_TILES][4], x[nt_row_tiles][4];

@@ -18,7 +18,7 @@
 #ifndef NT_OUT
 #define NT_OUT NT_WEIGHT
 #endif
-// Rows that the code has room for: 8, 16, 32, 64.
+// Rows that the code has room for: 8, 16; in wide_product.cu 32, 64.
 #ifndef NT_ROWS
 #define NT_ROWS 8
 #endif
@@ -49,7 +49,7 @@
 #ifndef NT_CLUSTER
 #define NT_CLUSTER 1
 #endif
-// Tiles that a block works on at a time; in wide_product.cu, that a warp does.
+// Tiles that a block works on at a time.
 #ifndef NT_TILES
 #define NT_TILES 1
 #endif
@@ -58,8 +58,8 @@
 #define NT_STAGES 10
 #endif
 // Where x comes from: NT_KEPT: all of it lies in shared memory, for NT_X_ROWS rows; NT_STREAMED: piece by piece through
-// the ring, beside the weight's; NT_DIRECT: from memory where it is needed.
-enum { NT_KEPT, NT_STREAMED, NT_DIRECT };
+// the ring, beside the weight's.
+enum { NT_KEPT, NT_STREAMED };
 #ifndef NT_X_WAY
 #define NT_X_WAY 0
 #endif

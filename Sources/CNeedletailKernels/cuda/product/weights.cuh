@@ -51,8 +51,12 @@ struct nt_weight_pieces {
 #pragma unroll
       for (int half = 0; half < 2; half++) {
         nt_u32 to = place + (m * 2 + half) * 512;
-        if constexpr (NT_COLUMNS == 1) nt_request_piece(to, rows[m][half], column(), a.k);
-        else nt_request_piece(to, rows[m][half] + chunk * nt_chunk_columns, 0, a.k - column());
+        if constexpr (NT_COLUMNS == 1) {
+          nt_request_piece(to, rows[m][half], column(), a.k);
+        } else {
+          nt_request_piece(to, rows[m][half], 0, a.k - column());
+          rows[m][half] += nt_chunk_columns;
+        }
       }
     if (++chunk == count) {
       chunk = 0;

@@ -2,9 +2,9 @@
 //
 // Here a row of the weight meets so many rows of x that bringing x to every multiprocessor costs more than the weight
 // itself. So a block takes many rows of the weight at a time, 128, and a cluster of four blocks shares them, each with four
-// slices of k: x passes through a multiprocessor once for 128 rows of the weight. A warp has NT_TILES tiles to itself, its
-// lanes bring their own pieces as in product.cu; pieces of x are brought by all and read by all. At the end of a pass
-// each block sends its sums to the one that adds them, in the order of the slices, and writes them.
+// slices of k: x passes through a multiprocessor once for 128 rows of the weight. Each of 8 warps brings a tile of the
+// weight and its share of x to a ring that all read; it multiplies two tiles with half of the rows of x. At the end of a
+// pass each block sends its sums to the one that adds them, in the order of the slices, and writes them.
 #include "common/cluster.cuh"
 #include "common/launch.cuh"
 #include "common/mma.cuh"
@@ -12,27 +12,24 @@
 #include "product/rows.cuh"
 #include "product/weights.cuh"
 
-constexpr int nt_warps = 4;
+static_assert(NT_TILES == 1, "a warp brings one tile");
+constexpr int nt_warps = 8;
 constexpr int nt_threads = nt_warps * 32;
-constexpr int nt_pass_tiles = nt_warps * NT_TILES;
+// Warps side by side over the rows of x, and what each multiplies: tiles of the weight and of x.
+constexpr int nt_sides = 2;
+constexpr int nt_warp_tiles = nt_sides;
+constexpr int nt_side_tiles = nt_row_tiles / nt_sides;
 // A stage: each warp's pieces of the weight, then x.
 constexpr int nt_x_at = nt_warps * nt_weight_bytes;
 constexpr int nt_stage_bytes = nt_x_at + nt_row_tiles * 512;
 // Tiles of 8 rows of x that a block of the cluster writes the results of.
 constexpr int nt_owned = nt_row_tiles / NT_CLUSTER;
 constexpr int nt_block_slices = nt_slices / NT_CLUSTER;
-// Sums of one tile of the weight on their way: [block they come from][warp][tile of x][lane][4 floats].
+// Sums of a tile of the weight on their way: [block they come from][pair of tiles][tile of x][lane][4 floats].
 constexpr int nt_sums_at = NT_STAGES * nt_stage_bytes;
 static_assert(nt_owned > 0 && nt_block_slices % nt_group_slices == 0, "a cluster of 1 or 4 blocks");
 
-typedef float nt_sums[NT_TILES][nt_row_tiles][4];
-
-__device__ __forceinline__ void nt_cluster_arrive() {
-  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
-}
-__device__ __forceinline__ void nt_cluster_wait() {
-  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
-}
+typedef float nt_sums[nt_warp_tiles][nt_side_tiles][4];
 
 // A thread's pieces of x: every nt_warps-th tile of rows.
 struct nt_shared_x {
@@ -59,9 +56,9 @@ struct nt_shared_x {
 
 __device__ __forceinline__ void nt_add(nt_sums &to, nt_sums &from, bool is_first) {
 #pragma unroll
-  for (int m = 0; m < NT_TILES; m++)
+  for (int m = 0; m < nt_warp_tiles; m++)
 #pragma unroll
-    for (int q = 0; q < nt_row_tiles; q++)
+    for (int q = 0; q < nt_side_tiles; q++)
 #pragma unroll
       for (int i = 0; i < 4; i++) {
         to[m][q][i] = is_first ? from[m][q][i] : to[m][q][i] + from[m][q][i];
@@ -84,27 +81,29 @@ __device__ __forceinline__ void nt_write_sums(
 // Exchanges the sums of a pass and writes the results. `shared` is the block's memory.
 __device__ __forceinline__ void nt_write_pass(
   const nt_product_arguments &a, const nt_sums &sums, nt_u32 shared, int rank, int pass, int warp, int lane) {
+  int pair = warp / nt_sides, side = warp % nt_sides;
 #pragma unroll
-  for (int m = 0; m < NT_TILES; m++) {
-    nt_i64 tile = (nt_i64)pass * nt_pass_tiles + warp * NT_TILES + m;
+  for (int m = 0; m < nt_warp_tiles; m++) {
+    nt_i64 tile = (nt_i64)pass * nt_warps + pair * nt_warp_tiles + m;
     if constexpr (NT_CLUSTER == 1) {
 #pragma unroll
-      for (int q = 0; q < nt_row_tiles; q++) nt_write_sums(a, sums[m][q], tile, q, lane);
+      for (int q = 0; q < nt_side_tiles; q++) nt_write_sums(a, sums[m][q], tile, side * nt_side_tiles + q, lane);
     } else {
       auto place = [&](int from, int j) {
-        return shared + nt_sums_at + ((from * nt_warps + warp) * nt_owned + j) * 512 + lane * 16;
+        return shared + nt_sums_at + ((from * (nt_warps / nt_sides) + pair) * nt_owned + j) * 512 + lane * 16;
       };
       nt_cluster_wait();  // all have read what was there
 #pragma unroll
-      for (int q = 0; q < nt_row_tiles; q++)
+      for (int q = 0; q < nt_side_tiles; q++) {
+        int of_all = side * nt_side_tiles + q;
         asm volatile("st.shared::cluster.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(
-                       nt_cluster_address(place(rank, q % nt_owned), q / nt_owned)),
+                       nt_cluster_address(place(rank, of_all % nt_owned), of_all / nt_owned)),
                      "f"(sums[m][q][0]), "f"(sums[m][q][1]), "f"(sums[m][q][2]), "f"(sums[m][q][3])
                      : "memory");
+      }
       nt_cluster_arrive();
       nt_cluster_wait();
-#pragma unroll
-      for (int j = 0; j < nt_owned; j++) {
+      for (int j = side; j < nt_owned; j += nt_sides) {
         float total[4];
 #pragma unroll
         for (int from = 0; from < NT_CLUSTER; from++) {
@@ -134,15 +133,18 @@ extern "C" __global__ void __launch_bounds__(nt_threads, NT_CLUSTER > 1 ? 2 : 1)
   nt_let_successors_start();
 
   nt_weight_pieces weights(
-    a, lane, first, chunks, nt_pass_tiles, warp * NT_TILES, blockIdx.x / NT_CLUSTER, step);
+    a, lane, first, chunks, nt_warps, warp, blockIdx.x / NT_CLUSTER, step);
   nt_u32 mine = warp * nt_weight_bytes + lane * 16;
+  // What this warp reads of a stage.
+  nt_u32 tiles_at = warp / nt_sides * nt_warp_tiles * nt_weight_bytes + lane * 16;
+  nt_u32 rows_at = nt_x_at + warp % nt_sides * nt_side_tiles * 512 + lane * 16;
 #pragma unroll
   for (int i = 0; i < NT_STAGES - 1; i++) weights.request(shared + i * nt_stage_bytes + mine);
   if constexpr (NT_CLUSTER > 1) nt_cluster_arrive();
   nt_wait_for_predecessors();
   nt_shared_x x(a, warp, lane);
   // The chunk of x that is requested next; passes follow each other without a gap.
-  int x_pass = blockIdx.x / NT_CLUSTER, x_chunk = 0, passes = nt_passes(a.n, nt_pass_tiles);
+  int x_pass = blockIdx.x / NT_CLUSTER, x_chunk = 0, passes = nt_passes(a.n, nt_warps);
   auto request_x = [&](nt_u32 stage) {
     if (x_pass < passes && chunks > 0) {
       x.request(stage, first + x_chunk);
@@ -173,20 +175,20 @@ extern "C" __global__ void __launch_bounds__(nt_threads, NT_CLUSTER > 1 ? 2 : 1)
       weights.request(fill + mine);
       request_x(fill);
       fill = fill + nt_stage_bytes == end ? shared : fill + nt_stage_bytes;
-      // Few warps: what follows on itself is kept apart.
-      nt_u32 low[NT_TILES][4], high[NT_TILES][4], b[nt_row_tiles][4];
+      // What follows on itself is kept apart.
+      nt_u32 low[nt_warp_tiles][4], high[nt_warp_tiles][4], b[nt_side_tiles][4];
 #pragma unroll
-      for (int m = 0; m < NT_TILES; m++) nt_weight_pieces::operands(low[m], high[m], use + mine, m);
+      for (int m = 0; m < nt_warp_tiles; m++) nt_weight_pieces::operands(low[m], high[m], use + tiles_at, m);
 #pragma unroll
-      for (int q = 0; q < nt_row_tiles; q++) nt_load_piece(b[q], use + nt_x_at + q * 512 + lane * 16);
+      for (int q = 0; q < nt_side_tiles; q++) nt_load_piece(b[q], use + rows_at + q * 512);
 #pragma unroll
-      for (int q = 0; q < nt_row_tiles; q++)
+      for (int q = 0; q < nt_side_tiles; q++)
 #pragma unroll
-        for (int m = 0; m < NT_TILES; m++) nt_mma_16x8x16<nt_operand>(sums[m][q], low[m], b[q][0], b[q][1]);
+        for (int m = 0; m < nt_warp_tiles; m++) nt_mma_16x8x16<nt_operand>(sums[m][q], low[m], b[q][0], b[q][1]);
 #pragma unroll
-      for (int q = 0; q < nt_row_tiles; q++)
+      for (int q = 0; q < nt_side_tiles; q++)
 #pragma unroll
-        for (int m = 0; m < NT_TILES; m++) nt_mma_16x8x16<nt_operand>(sums[m][q], high[m], b[q][2], b[q][3]);
+        for (int m = 0; m < nt_warp_tiles; m++) nt_mma_16x8x16<nt_operand>(sums[m][q], high[m], b[q][2], b[q][3]);
       use = use + nt_stage_bytes == end ? shared : use + nt_stage_bytes;
       end_slices(chunk + 1);
     }

@@ -100,21 +100,38 @@ __device__ __forceinline__ nt_i32 sample_largest_id(sample_row &row, nt_u32 larg
   return (nt_i32)sample_row_minimum(row, id);
 }
 
-__device__ __forceinline__ void sample_one(sample_row &row, const nt_sample_arguments &a, nt_i64 at) {
-  const nt_sampling_row parameters = a.parameters[at];
+// Starts to copy the parameters of the next row.
+__device__ __forceinline__ void sample_fetch_parameters(
+  sample_shared *shared, const nt_sample_arguments &a, nt_i64 at, int turn) {
+  constexpr int words = sizeof(nt_sampling_row) / 8;
+  if (at < a.rows && threadIdx.x < words)
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(
+                   (nt_u32)__cvta_generic_to_shared((nt_u64 *)&shared->parameters[turn] + threadIdx.x)),
+                 "l"((const nt_u64 *)(a.parameters + at) + threadIdx.x)
+                 : "memory");
+}
+
+// `next` as in sample_row: it is on its way while the row is loaded.
+__device__ __forceinline__ void sample_one(
+  sample_row &row, const nt_sample_arguments &a, nt_i64 at, nt_i64 next, int turn) {
+  const nt_sampling_row &parameters = row.shared->parameters[turn];
   if (sample_is_plain(parameters, a)) {
-    sample_sync();
+    row.next = next;
+    sample_find_peak(row, 0);
+    sample_fetch_parameters(row.shared, a, row.next, turn ^ 1);
     return;
   }
   const float *logits = a.logits + at * a.logits_stride;
   const bool is_greedy = sample_is_greedy(parameters);
   const bool has_top_k = parameters.top_k > 0 && parameters.top_k < a.vocabulary;
   sample_load(row, logits, a.vocabulary);
+  row.next = next;
   double base = 0;
   if (sample_wants_logprobs(parameters, a)) base = sample_logprobs(row, a, parameters, at);
   if (sample_has_edits(parameters)) sample_edit(row, a, parameters);
   const sample_peak peak = sample_find_peak(
     row, is_greedy ? 0 : has_top_k ? parameters.top_k : parameters.top_p < 1 ? SAMPLE_LIKELY : 0);
+  sample_fetch_parameters(row.shared, a, row.next, turn ^ 1);
 
   nt_i32 token = 0;
   bool chosen = row.rank == 0 && threadIdx.x == 0;
@@ -145,25 +162,27 @@ sample(const __grid_constant__ nt_sample_cuda_arguments arguments) {
 #else
   float *values = (float *)arguments.workspace + ((nt_i64)blockIdx.x * NT_WARPS + warp) * chunk;
 #endif
-  sample_row row = {shared, values, (nt_i64)(rank * NT_WARPS + warp) * chunk, 0, chunk, rank, 0};
+  sample_row row = {shared, values, (nt_i64)(rank * NT_WARPS + warp) * chunk, 0, chunk, rank, 0, a.rows};
+#if NT_BLOCKS > 1
+  nt_cluster_arrive();
+#endif
   nt_let_successors_start();
   nt_wait_for_predecessors();
-  // A cluster takes the next row when it has done one; where each has at most one, none asks. The counter wraps to 0
-  // with the last that asks: a row each, and each cluster once in vain, but for the rows they begin with.
   nt_i64 at = blockIdx.x / NT_BLOCKS;
+  sample_fetch_parameters(shared, a, at, 0);
+#if NT_BLOCKS > 1
+  nt_cluster_wait();  // a block's shared memory is there for the others once it has started
+#endif
   for (int turn = 0; at < a.rows; turn ^= 1) {
-    if (rank == 0 && warp == 0) {
-      nt_i64 next = a.rows;
-      if (threadIdx.x == 0 && a.rows > clusters)
-        next = clusters + atomicInc(arguments.counters, (nt_u32)(a.rows - 1));
-      next = __shfl_sync(SAMPLE_ALL_LANES, next, 0);
-      if (threadIdx.x < NT_BLOCKS) sample_write((nt_u64 *)&shared->next_row[turn], (nt_u64)next, threadIdx.x);
-    }
-    sample_one(row, a, at);
-    // Every way through sample_one has a barrier of all blocks. Those that are not block 0 need not wait for it here:
-    // what they do next touches nothing of it before another barrier.
+    asm volatile("cp.async.wait_all;" ::: "memory");
     __syncthreads();
-    at = shared->next_row[turn];
+    // A cluster takes the next row when it begins one; where each has at most one, none asks. The counter wraps to 0
+    // with the last that asks: as many do as there are rows.
+    nt_i64 next = a.rows;
+    if (rank == 0 && threadIdx.x == 0 && a.rows > clusters)
+      next = clusters + atomicInc(arguments.counters, (nt_u32)(a.rows - 1));
+    sample_one(row, a, at, next, turn);
+    at = row.next;
   }
   // Others may still write to this block's memory.
   sample_sync();

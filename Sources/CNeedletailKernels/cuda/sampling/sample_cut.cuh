@@ -117,7 +117,7 @@ SAMPLE_CALL int sample_gather(sample_row &row, sample_kept within, sample_parts 
   })
   const sample_sums sums = sample_row_sums(row, {sample_warp_sum(count), 0, 0});
   if (sums.total.a > SAMPLE_LIST) return 0x7fffffff;
-  int next = (int)sums.before.a;
+  int next = (int)sums.before;
   SAMPLE_EACH(row, four, index, {
     bool kept[4];
     int own = 0;
@@ -178,8 +178,8 @@ SAMPLE_CALL sample_kept sample_cut_by_digits(
   const sample_sums place = sample_row_sums(row, {mine, 0, 0});
   // The warp that has the last tie kept finds it; the sum of what all say tells it to all.
   nt_u64 end = 0;
-  if (wanted <= place.total.a && place.before.a < wanted && wanted <= place.before.a + mine) {
-    nt_u64 before = place.before.a;
+  if (wanted <= place.total.a && place.before < wanted && wanted <= place.before + mine) {
+    nt_u64 before = place.before;
     SAMPLE_EACH(row, four, index, {
       int own = 0;
       for (int i = 0; i < 4; i++) own += is_tie(four[i], row.first + index + i);

@@ -38,7 +38,9 @@ SAMPLE_CALL sample_peak sample_find_peak(sample_row &row, int wanted) {
     bound = low;
     high = top;
   }
-  const sample_numbers *blocks = sample_publish(row, {high, bound, 0});
+  const nt_u64 next = __shfl_sync(SAMPLE_ALL_LANES, (nt_u64)row.next, 0);
+  const sample_numbers *blocks = sample_publish(row, {high, bound, next});
+  row.next = (nt_i64)blocks[0].c;
   sample_peak peak = {0, 0};
 #pragma unroll
   for (int i = 0; i < NT_BLOCKS; i++) {
@@ -65,7 +67,6 @@ SAMPLE_CALL sample_brought sample_bring(sample_row &row, nt_u32 bound, sample_we
   if (weighs) {
     sample_mass all = {0, 0};
     SAMPLE_EACH_FAST(row, four, index, {
-#pragma unroll
       for (int i = 0; i < 4; i++) all.add(weighing.weight(four[i]));
     })
     own.b = all.value();
@@ -87,8 +88,9 @@ SAMPLE_CALL sample_brought sample_bring(sample_row &row, nt_u32 bound, sample_we
     own.c = sample_warp_sum(own.c);
   }
   const sample_sums sums = sample_block_sums(row, own);
-  if (count > 0 && sums.total.a <= SAMPLE_SEGMENT) {
-    int next = row.rank * SAMPLE_SEGMENT + (int)sums.before.a;
+  // A segment that overflows is not used; what fits is written all the same.
+  if (count > 0 && sums.before + count <= SAMPLE_SEGMENT) {
+    int next = row.rank * SAMPLE_SEGMENT + (int)sums.before;
     SAMPLE_EACH(row, four, index, {
       int kept = 0;
       for (int i = 0; i < 4; i++) kept += four[i] >= least;

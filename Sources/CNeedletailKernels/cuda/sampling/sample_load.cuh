@@ -11,14 +11,20 @@ __device__ __forceinline__ void sample_load(sample_row &row, const float *logits
   const bool aligned = ((nt_u64)logits & 15) == 0;
   for (int start = (threadIdx.x % 32) * 4; start < row.chunk; start += SAMPLE_BATCH * 128) {
     float4 batch[SAMPLE_BATCH];
+    // Loads without another way around them, so that all are under way at once.
 #pragma unroll
     for (int i = 0; i < SAMPLE_BATCH; i++) {
       const nt_i64 id = row.first + start + i * 128;
       batch[i] = make_float4(SAMPLE_NONE, SAMPLE_NONE, SAMPLE_NONE, SAMPLE_NONE);
-      if (start + i * 128 >= row.chunk) continue;
-      if (aligned && id + 4 <= vocabulary) {
+      if (aligned && start + i * 128 < row.chunk && id + 4 <= vocabulary)
         batch[i] = __ldcs((const float4 *)(logits + id));
-      } else {
+    }
+    const nt_i64 last = row.first + start + (SAMPLE_BATCH - 1) * 128;
+    if (!aligned || last + 4 > vocabulary) {
+#pragma unroll
+      for (int i = 0; i < SAMPLE_BATCH; i++) {
+        const nt_i64 id = row.first + start + i * 128;
+        if (start + i * 128 >= row.chunk || (aligned && id + 4 <= vocabulary)) continue;
         if (id < vocabulary) batch[i].x = logits[id];
         if (id + 1 < vocabulary) batch[i].y = logits[id + 1];
         if (id + 2 < vocabulary) batch[i].z = logits[id + 2];

@@ -15,7 +15,6 @@ struct sample_front {
 __device__ __forceinline__ sample_parts sample_row_parts(sample_row &row, float top, float reach) {
   float least = SAMPLE_LARGEST;
   SAMPLE_EACH_FAST(row, four, index, {
-#pragma unroll
     for (int i = 0; i < 4; i++) least = four[i] > SAMPLE_NONE ? fminf(four[i], least) : least;
   })
   const float bottom = sample_key_value(sample_row_minimum(row, sample_key(least)));
@@ -79,15 +78,14 @@ SAMPLE_CALL bool sample_draw_of_row(
   };
   sample_mass sum = {0, 0};
   SAMPLE_EACH_FAST(row, four, index, {
-#pragma unroll
     for (int i = 0; i < 4; i++) sum.add(weight_of(four[i], row.first + index + i));
   })
   const nt_u64 own = sample_warp_sum(sum.value());
   const sample_sums sums = sample_row_sums(row, {own, 0, 0});
   const nt_u64 place = sample_place(parameters.seed, parameters.position, sums.total.a);
-  if (place < sums.before.a || place >= sums.before.a + own) return false;
+  if (place < sums.before || place >= sums.before + own) return false;
   // The warp that has it: first which 128 tokens, then which of them.
-  nt_u64 before = sums.before.a;
+  nt_u64 before = sums.before;
   int group = 0;
   for (int start = 0; start < row.chunk; start += 8 * 128) {
     nt_u64 masses[8];

@@ -37,7 +37,8 @@ struct sample_shared {
   // Of the block's warps, and of the cluster's blocks. Two, in turn: a slow reader may still be at the one before.
   sample_numbers warps[2][32];
   sample_numbers blocks[2][NT_BLOCKS];
-  nt_i64 next_row[2];
+  // Of this row and of the next one, in turn.
+  nt_sampling_row parameters[2];
   nt_u64 list_warps[32];
   nt_u64 found[2];
 };
@@ -50,13 +51,14 @@ struct sample_row {
   int chunk;
   int rank;
   int turn;        // of shared->warps and ->blocks
+  nt_i64 next;     // the row that comes after it: thread 0 of block 0 knows it first, all after sample_find_peak
 };
 
 // Calls body(value [4], index of the first in row.values) for all of the thread's elements, in the order of ids.
 #define SAMPLE_EACH_UNROLLED(times, row, four, index, body) \
   _Pragma(times) for (int index = (threadIdx.x % 32) * 4; index < (row).chunk; index += 128) { \
-    const float4 four##4 = *(const float4 *)((row).values + index); \
-    const float four[4] = {four##4.x, four##4.y, four##4.z, four##4.w}; \
+    const float4 four##_quad = *(const float4 *)((row).values + index); \
+    const float four[4] = {four##_quad.x, four##_quad.y, four##_quad.z, four##_quad.w}; \
     body \
   }
 #define SAMPLE_EACH(row, four, index, body) SAMPLE_EACH_UNROLLED("unroll 1", row, four, index, body)
@@ -131,52 +133,38 @@ __device__ __forceinline__ Number sample_warp_scan(Number value) {
   return value;
 }
 
-// From numbers of each warp (the same in its lanes): the block's sums, for all threads, and those of the warps before.
+// From numbers of each warp (the same in its lanes): the sums over the block, for warp 0, and of `a` over the warps
+// before.
 struct sample_sums {
-  sample_numbers total, before;
+  sample_numbers total;
+  nt_u64 before;
 };
 __device__ __forceinline__ sample_sums sample_block_sums(sample_row &row, sample_numbers value) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   sample_numbers *warps = row.shared->warps[row.turn];
   if (lane == 0) warps[warp] = value;
   __syncthreads();
+  sample_numbers other = {0, 0, 0};
+  if (lane < NT_WARPS) other = warps[lane];
   sample_sums sums = {};
-#pragma unroll 8
-  for (int i = 0; i < NT_WARPS; i++) {
-    const sample_numbers other = warps[i];
-    if (i < warp) {
-      sums.before.a += other.a;
-      sums.before.b += other.b;
-      sums.before.c += other.c;
-    }
-    sums.total.a += other.a;
-    sums.total.b += other.b;
-    sums.total.c += other.c;
-  }
+  sums.before = sample_warp_sum(lane < warp ? other.a : 0);
+  if (warp == 0) sums.total = {sample_warp_sum(other.a), sample_warp_sum(other.b), sample_warp_sum(other.c)};
   return sums;
 }
 
-// The same over the row, in the order of ids.
+// The same over the row, in the order of ids; the sums are for all threads.
 __device__ __forceinline__ sample_sums sample_row_sums(sample_row &row, sample_numbers value) {
   sample_sums sums = sample_block_sums(row, value);
-#if NT_BLOCKS > 1
   const sample_numbers *blocks = sample_publish(row, sums.total);
   sums.total = {};
 #pragma unroll
   for (int i = 0; i < NT_BLOCKS; i++) {
     const sample_numbers other = blocks[i];
-    if (i < row.rank) {
-      sums.before.a += other.a;
-      sums.before.b += other.b;
-      sums.before.c += other.c;
-    }
+    if (i < row.rank) sums.before += other.a;
     sums.total.a += other.a;
     sums.total.b += other.b;
     sums.total.c += other.c;
   }
-#else
-  row.turn ^= 1;
-#endif
   return sums;
 }
 
