@@ -20,11 +20,8 @@ extension CPUDevice {
   ) throws -> any LoadedPlan {
     try check(plan)
     let buffers = try plan.weights.map { try CPUBuffer(byteCount: $0.byteCount, for: $0.weight.description) }
-    let pieceBytes = 4 << 20
     let pieces = plan.weights.indices.flatMap { index in
-      stride(from: 0, to: plan.weights[index].byteCount, by: pieceBytes).map { start in
-        (weight: index, bytes: start..<min(start + pieceBytes, plan.weights[index].byteCount))
-      }
+      prepared.parts(plan.weights[index].byteCount).map { (weight: index, bytes: $0) }
     }
     let targets = WeightTargets(buffers)
     let firstError = Mutex<(any Error)?>(nil)
@@ -35,11 +32,10 @@ extension CPUDevice {
         guard index < pieces.count else { return }
         let piece = pieces[index]
         do {
-          try prepared.withBytes(ofWeight: piece.weight, piece.bytes) { bytes in
-            guard let source = bytes.baseAddress else { return }
-            let target = targets.starts[piece.weight] + piece.bytes.lowerBound
-            target.copyMemory(from: source, byteCount: bytes.count)
-          }
+          let target = targets.starts[piece.weight] + piece.bytes.lowerBound
+          try prepared.read(
+            weight: piece.weight, piece.bytes,
+            into: UnsafeMutableRawBufferPointer(start: target, count: piece.bytes.count))
         } catch { firstError.withLock { if $0 == nil { $0 = error } } }
         if index % 16 == 15 || index == pieces.count - 1 { progress?(Double(index + 1) / Double(pieces.count)) }
       }

@@ -1,4 +1,5 @@
 import Dispatch
+import NeedletailCPU
 import NeedletailCUDA
 import NeedletailCheckpoint
 import Synchronization
@@ -36,11 +37,22 @@ extension EngineArchive {
   /// - Throws: a sentence about the first part that differs.
   public func checkWeights() throws {
     let failure = Mutex<(any Error)?>(nil)
-    let (weights, pieces) = (weights, weights.table.pieces)
-    DispatchQueue.concurrentPerform(iterations: pieces.count) { index in
-      guard failure.withLock({ $0 == nil }) else { return }
-      do { try weights.withBytes(ofPiece: index, 0..<pieces[index].count) { _ in } } catch {
-        failure.withLock { $0 = $0 ?? error }
+    let parts = weights.table.pieces.enumerated().flatMap { index, piece in
+      self.parts(piece.count).map { (piece: index, bytes: $0) }
+    }
+    let weights = weights
+    let next = Atomic<Int>(0)
+    DispatchQueue.concurrentPerform(iterations: CPUDevice.coreCount) { _ in
+      let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: partBytes, alignment: 4096)
+      defer { memory.deallocate() }
+      while failure.withLock({ $0 == nil }) {
+        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard index < parts.count else { return }
+        let (piece, bytes) = parts[index]
+        do {
+          try weights.read(
+            piece: piece, bytes, into: UnsafeMutableRawBufferPointer(rebasing: memory[..<bytes.count]))
+        } catch { failure.withLock { $0 = $0 ?? error } }
       }
     }
     if let error = failure.withLock({ $0 }) { throw error }

@@ -12,7 +12,7 @@ public struct EngineArchive: Sendable {
   public let path: String
   /// What it says of itself.
   public let manifest: EngineManifest
-  /// The weights, mapped; each part is checked when it is read.
+  /// The weights; each part is checked when it is read.
   public let weights: PreparedFile
   static let maximumManifestBytes = 512 << 20
 
@@ -162,10 +162,11 @@ public struct EngineArchive: Sendable {
 }
 
 extension EngineArchive: PreparedWeights {
-  /// Bytes of one of the plan's weights, once their checksum was found right.
-  public func withBytes(
-    ofWeight index: Int, _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void
-  ) throws {
-    try weights.withBytes(ofPiece: index, range, body)
+  /// What one checksum covers.
+  public var partBytes: Int { PreparedFileTable.partBytes }
+
+  /// Reads bytes of one of the plan's weights and compares them with their checksums.
+  public func read(weight index: Int, _ range: Range<Int>, into target: UnsafeMutableRawBufferPointer) throws {
+    try weights.read(piece: index, range, into: target)
   }
 }

@@ -7,7 +7,7 @@ import NeedletailKernels
 /// to refuse it where it would not fit.
 public struct EngineManifest: Codable, Sendable {
   /// The number of this format: what another one says is not read.
-  public static let currentFormat = 1
+  public static let currentFormat = 2
   /// The file's name in the engine's directory.
   static let fileName = "engine.json"
   static let weightsName = "weights.bin"

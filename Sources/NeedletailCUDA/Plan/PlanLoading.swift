@@ -36,34 +36,17 @@ struct PlanLoading {
 
   /// Copies weights that were prepared before.
   func copyWeights(_ prepared: any PreparedWeights, progress: (@Sendable (Double) -> Void)?) throws {
-    struct Part {
-      var weight: Int
-      var bytes: Range<Int>
-      /// Bytes of all parts before it.
-      var position: Int
-    }
-    var parts: [Part] = []
-    var position = 0
+    var pieces: [(weight: Int, bytes: Range<Int>)] = []
+    var targets: [WeightTransfer.Piece] = []
     for (index, planned) in plan.weights.enumerated() {
-      for start in stride(from: 0, to: planned.byteCount, by: WeightTransfer.pieceBytes) {
-        let bytes = start..<min(start + WeightTransfer.pieceBytes, planned.byteCount)
-        parts.append(Part(weight: index, bytes: bytes, position: position))
-        position += bytes.count
+      for bytes in prepared.parts(planned.byteCount) {
+        pieces.append((index, bytes))
+        targets.append(.init(target: address(ofWeight: index) + UInt64(bytes.lowerBound), byteCount: bytes.count))
       }
     }
-    let transfer = WeightTransfer(context)
-    // Preparing checks sums of some megabytes at once. Threads that take parts of one sum would all compute it, so that
-    // parts that are taken one after another lie apart: one thread's way through the file, a step of each thread in turn.
-    let share = (position + transfer.threads - 1) / transfer.threads
-    let order = parts.map { (part: $0, turn: $0.position % max(share, 1)) }.sorted {
-      ($0.turn, $0.part.position) < ($1.turn, $1.part.position)
-    }.map(\.part)
-    let targets = order.map {
-      WeightTransfer.Piece(
-        target: address(ofWeight: $0.weight) + UInt64($0.bytes.lowerBound), byteCount: $0.bytes.count)
-    }
-    try transfer.run(targets, progress: progress) { index, target in
-      try prepared.withBytes(ofWeight: order[index].weight, order[index].bytes) { target.copyMemory(from: $0) }
+    let all = pieces
+    try WeightTransfer(context).run(targets, progress: progress) { index, target in
+      try prepared.read(weight: all[index].weight, all[index].bytes, into: target)
     }
   }
 

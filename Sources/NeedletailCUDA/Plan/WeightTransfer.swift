@@ -16,8 +16,8 @@ struct WeightTransfer: Sendable {
   let context: Context
   let threads: Int
 
-  /// A transfer with some threads; two of them suffice for files on a disk, more for those in the page cache.
-  init(_ context: Context, threads: Int = min(8, ProcessorCount.available)) {
+  /// A transfer with some threads; two of them suffice for files on a disk, many for those in the page cache.
+  init(_ context: Context, threads: Int = min(16, ProcessorCount.available)) {
     self.context = context
     self.threads = max(1, threads)
   }
