@@ -41,6 +41,13 @@ final class EngineCommandTests {
     #expect(tokens.output == run("tokenize", "--model", CommandLineProgram.demo, "--text", "Hello", "--json").output)
   }
 
+  @Test(arguments: ["throughput", "latency"])
+  func benchmarksRunOnEngines(name: String) {
+    let outcome = run(
+      "bench", name, "--model", engine, "--requests", "2", "--input-length", "8", "--output-length", "4")
+    #expect(outcome.code == 0 && outcome.output.contains("tokens/s"), "\(outcome.error)")
+  }
+
   @Test func buildsForAGPUThatIsNotHere() throws {
     let other = folder + "/gpu"
     let outcome = run("build", "--model", CommandLineProgram.demo, "--gpu", "sm_90a", "--output", other)

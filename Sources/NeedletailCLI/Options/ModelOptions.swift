@@ -82,16 +82,18 @@ struct ModelOptions: ParsableArguments {
     return options
   }
 
-  /// Loads the model, with a bar while that takes long.
+  /// Loads the model, with a bar while that takes long. `change` makes its limits those that a command needs; an engine's
+  /// are what they were when it was built.
   func load(_ change: (inout LoadOptions) -> Void = { _ in }) async throws -> LLM {
     var options = try loadOptions()
-    change(&options)
+    let directory = try directory()
+    if !EngineArchive.isArchive(directory) { change(&options) }
     let bar = ProgressBar("loading")
     options.progress = { bar.update($0) }
     let llm: LLM
     do {
       defer { bar.finish() }
-      llm = try await LLM(try directory(), options: options)
+      llm = try await LLM(directory, options: options)
     }
     if verbose {
       for part in llm.startTimes.parts {
