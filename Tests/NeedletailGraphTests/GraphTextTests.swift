@@ -59,6 +59,10 @@ import Testing
             .init("c.weight", shape: [3, 8, 8], transposed: true, rows: 0..<1, period: 2, index: 0),
           ], split: .columns)),
       .weight(Weight(parts: [.init("a.bias", shape: [4, 8], index: 3)])),
+      .route(Routing(8, .sigmoid, renormalizes: true, scale: 2.5, groups: .init(count: 8, chosen: 4, score: .topTwo))),
+      .route(Routing(2, .softmax, jitter: 0.01)),
+      .experts(Experts(count: 128, activation: .silu)),
+      .experts(Experts(count: 32, activation: .quickGelu, limit: 7, upOffset: 1, weightsInput: true)),
     ] + BinaryOperation.allCases.map { .binary($0) } + Activation.allCases.map { .activation($0) }
 
   @Test(arguments: operations)
@@ -69,13 +73,13 @@ import Testing
   /// Every case of the enum stands in the list above: a new one must be added here and there.
   @Test func allOperationsAreListed() {
     let mnemonics = Set(Self.operations.map(\.mnemonic))
-    #expect(mnemonics.count == 36, "\(mnemonics.sorted())")
+    #expect(mnemonics.count == 38, "\(mnemonics.sorted())")
     for op in Self.operations {
       switch op {
       case .input, .weight, .embed, .linear, .binary, .activation, .scale, .softcap, .clamp, .norm, .reshape, .slice,
         .ropeTable,
         .rope, .attention, .scoredRows, .cast, .addNorm, .gatedActivation, .ropeCacheWrite, .pagedAttention,
-        .product, .cachedAttention:
+        .product, .cachedAttention, .route, .experts:
         break
       }
     }
