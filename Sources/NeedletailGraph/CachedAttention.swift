@@ -2,8 +2,8 @@
 public struct CachedAttentionOperands<Element> {
   /// Queries, keys and values merged [tokens, width], or queries [tokens, heads, d] alone.
   public var qkv: Element
-  /// Keys and values, where they are not merged.
-  public var kv: (k: Element, v: Element)?
+  /// Keys and values, where they are not merged; no values where they are part of the keys.
+  public var kv: (k: Element, v: Element?)?
   /// Cosines and sines [tokens, rotary dimensions].
   public var table: Element?
   /// [heads]
@@ -15,8 +15,8 @@ public struct CachedAttentionOperands<Element> {
     qkv = first
     var rest = inputs.dropFirst()
     if shape(first).count == 3 {
-      guard let k = rest.popFirst(), let v = rest.popFirst() else { return nil }
-      kv = (k, v)
+      guard let k = rest.popFirst() else { return nil }
+      kv = (k, rest.first.map { shape($0).count == 3 } == true ? rest.popFirst() : nil)
     }
     if let next = rest.first, shape(next).count == 2 { table = rest.popFirst() }
     if let next = rest.first, shape(next).count == 1 { sinks = rest.popFirst() }
@@ -46,30 +46,33 @@ extension RopeCacheWrite {
   }
 
   /// Checks queries, keys and values, merged or not.
-  func check(_ qkv: TensorType, _ kv: (k: TensorType, v: TensorType)?) throws(GraphError) {
-    let expected: [[Dim]]
+  func check(_ qkv: TensorType, _ kv: (k: TensorType, v: TensorType?)?) throws(GraphError) {
+    var expected: [[Dim]]
     if kv == nil {
       expected = [[.tokens, .fixed(heads * headDim + kvHeads * (headDim + valueDim))]]
     } else {
       expected = [
         [.tokens, .fixed(heads), .fixed(headDim)], [.tokens, .fixed(kvHeads), .fixed(headDim)],
-        [.tokens, .fixed(kvHeads), .fixed(valueDim)],
       ]
+      if valueDim > 0 { expected.append([.tokens, .fixed(kvHeads), .fixed(valueDim)]) }
     }
-    let types = [qkv] + (kv.map { [$0.k, $0.v] } ?? [])
+    let types = [qkv] + (kv.map { [$0.k, $0.v].compactMap { $0 } } ?? [])
     guard types.map(\.shape) == expected else {
       throw GraphError("does not fit \(types.map(\.description).joined(separator: ", "))")
     }
   }
 
   /// The type of cached attention's result for operands of these types.
-  func attentionType(_ inputs: [TensorType]) throws(GraphError) -> TensorType {
+  func attentionType(_ inputs: [TensorType], _ attention: Attention) throws(GraphError) -> TensorType {
     guard let types = CachedAttentionOperands(inputs, shape: \.shape) else {
       throw GraphError("has \(inputs.count) operands")
     }
     try check(types.qkv, types.kv)
     if let sinks = types.sinks, sinks.shape != [.fixed(heads)] { throw GraphError("does not fit sinks \(sinks)") }
     if let table = types.table, table.shape[0] != .tokens { throw GraphError("does not fit a table \(table)") }
-    return TensorType(types.qkv.dtype, [.tokens, .fixed(heads), .fixed(valueDim)])
+    guard attention.valuesFromKeys == nil ? valueDim > 0 : valueDim == 0 else {
+      throw GraphError("writes values of \(valueDim), which does not fit its attention")
+    }
+    return TensorType(types.qkv.dtype, [.tokens, .fixed(heads), .fixed(attention.valuesFromKeys ?? valueDim)])
   }
 }

@@ -16,6 +16,8 @@ extension Op {
     case .slice: "slice"
     case .ropeTable: "rope_table"
     case .rope: "rope"
+    case .concatenate: "concatenate"
+    case .headLinear: "head_linear"
     case .attention: "attention"
     case .route: "route"
     case .experts: "experts"
@@ -39,7 +41,7 @@ extension Op {
       a["parts"] = weight.description
       a["split"] = weight.split?.rawValue
     case .embed(let scale): a.set("scale", scale, unless: 1)
-    case .linear, .binary, .activation, .scoredRows: break
+    case .linear, .binary, .activation, .concatenate, .scoredRows: break
     case .scale(let factor, let offset):
       a.set("factor", factor)
       a.set("offset", offset, unless: 0)
@@ -56,6 +58,7 @@ extension Op {
       a.set("count", count)
     case .ropeTable(let spec): spec.write(to: &a)
     case .rope(let interleaved): a.set("interleaved", interleaved, unless: false)
+    case .headLinear(let isTransposed): a.set("transposed", isTransposed, unless: false)
     case .attention(let attention): attention.write(to: &a)
     case .route(let routing): routing.write(to: &a)
     case .experts(let experts): experts.write(to: &a)
@@ -100,6 +103,8 @@ extension Op {
     case "slice": self = .slice(start: try a.int("start"), count: try a.int("count"))
     case "rope_table": self = .ropeTable(try RopeSpec(a))
     case "rope": self = .rope(interleaved: a.bool("interleaved"))
+    case "concatenate": self = .concatenate
+    case "head_linear": self = .headLinear(isTransposed: a.bool("transposed"))
     case "attention": self = .attention(try Attention(a))
     case "route": self = .route(try Routing(a))
     case "experts": self = .experts(try Experts(a))
@@ -145,13 +150,15 @@ extension Attention {
     if let window { a.set("window", window) }
     if let softcap { a.set("softcap", softcap) }
     if let alibiSlopes { a["alibi"] = alibiSlopes.map { "\($0)" }.joined(separator: " ") }
+    if let valuesFromKeys { a.set("values_from_keys", valuesFromKeys) }
   }
 
   init(_ a: Attributes) throws(GraphError) {
     self.init(
       layer: try a.int("layer"), scale: try a.float("scale"), window: a["window"].flatMap { Int($0) },
       softcap: a["softcap"].flatMap { Float($0) },
-      alibiSlopes: a["alibi"].map { $0.split(separator: " ").compactMap { Float($0) } })
+      alibiSlopes: a["alibi"].map { $0.split(separator: " ").compactMap { Float($0) } },
+      valuesFromKeys: a["values_from_keys"].flatMap { Int($0) })
   }
 }
 

@@ -69,15 +69,9 @@ extension Op {
       try require(inputs[0].shape.count == 3 && inputs[1].shape.count == 2 && inputs[0].shape[0] == inputs[1].shape[0])
       try require(try width(inputs[1]) <= width(inputs[0]))
       return [inputs[0]]
-    case .attention:
-      try need(3...4)
-      try require(inputs[0...2].allSatisfy { $0.shape.count == 3 && $0.shape[0] == .tokens })
-      try require(inputs[0].shape[2] == inputs[1].shape[2] && inputs[1].shape[1] == inputs[2].shape[1])
-      guard let heads = inputs[0].shape[1].fixed, let kvHeads = inputs[1].shape[1].fixed, kvHeads > 0,
-        heads % kvHeads == 0
-      else { throw GraphError("has query heads that are no multiple of its key heads") }
-      if inputs.count == 4 { try require(inputs[3].shape == [.fixed(heads)]) }
-      return [TensorType(inputs[0].dtype, [.tokens, .fixed(heads), inputs[2].shape[2]])]
+    case .concatenate: return [try Self.concatenatedType(inputs)]
+    case .headLinear(let isTransposed): return [try Self.headLinearType(inputs, isTransposed: isTransposed)]
+    case .attention(let attention): return [try attention.resultType(inputs)]
     case .route(let routing): return try routing.resultTypes(inputs)
     case .experts(let experts): return [try experts.resultType(inputs)]
     case .scoredRows:
@@ -109,7 +103,7 @@ extension Op {
       try require(inputs[0].shape.count == 3 && inputs[1].isState)
       return [TensorType(inputs[0].dtype, [inputs[0].shape[0], inputs[0].shape[1], .fixed(valueDim)])]
     case .product(let product): return [try product.resultType(inputs)]
-    case .cachedAttention(let write, _): return [try write.attentionType(inputs)]
+    case .cachedAttention(let write, let attention): return [try write.attentionType(inputs, attention)]
     }
   }
 }

@@ -30,8 +30,14 @@ public enum Op: Hashable, Sendable {
   case ropeTable(RopeSpec)
   /// (x [tokens, heads, head size], table) -> x with its first rotary dimensions rotated.
   case rope(interleaved: Bool)
+  /// (a [rows, width], b [rows, other width]) -> [rows, width + other width].
+  case concatenate
+  /// (x [rows, heads, k], weight [heads n, k], or [heads k, n] if it is transposed) -> [rows, heads, n]: each head's own
+  /// product.
+  case headLinear(isTransposed: Bool)
   /// (q [tokens, heads, d], k [tokens, kv heads, d], v [tokens, kv heads, dv], sinks [heads]?) -> [tokens, heads, dv]:
-  /// causal attention of each sequence's tokens over all of the sequence so far, which the runtime keeps.
+  /// causal attention of each sequence's tokens over all of the sequence so far, which the runtime keeps. There is no v
+  /// where values are part of the keys.
   case attention(Attention)
   /// (logits [rows, experts], bias [experts]?) -> (int32 [rows, k]: the experts of each row, float32 [rows, k]: their
   /// weights).
@@ -51,7 +57,7 @@ public enum Op: Hashable, Sendable {
   /// (x [rows, 2 width], gate then up) -> [rows, width]: activation(gate) * up.
   case gatedActivation(Activation)
   /// (q, k, v, table?) or (qkv merged [tokens, heads d + kv heads (d + dv)], table?) -> (q rotated, state): rotates, and
-  /// writes k and v to the layer's cache.
+  /// writes k and v to the layer's cache. There is no v where values are part of the keys.
   case ropeCacheWrite(RopeCacheWrite)
   /// (q [tokens, heads, d], state, sinks?) -> [tokens, heads, dv].
   case pagedAttention(Attention, kvHeads: Int, valueDim: Int)
@@ -124,16 +130,20 @@ public struct Attention: Hashable, Sendable {
   public var softcap: Float?
   /// Slope of each query head's distance penalty (Press et al. 2022); nil: none.
   public var alibiSlopes: [Float]?
+  /// The values are the first so many numbers of the keys, and kept once; nil: they are an operand.
+  public var valuesFromKeys: Int?
 
   /// Attention of a layer.
   public init(
-    layer: Int, scale: Float, window: Int? = nil, softcap: Float? = nil, alibiSlopes: [Float]? = nil
+    layer: Int, scale: Float, window: Int? = nil, softcap: Float? = nil, alibiSlopes: [Float]? = nil,
+    valuesFromKeys: Int? = nil
   ) {
     self.layer = layer
     self.scale = scale
     self.window = window
     self.softcap = softcap
     self.alibiSlopes = alibiSlopes
+    self.valuesFromKeys = valuesFromKeys
   }
 }
 
@@ -147,7 +157,7 @@ public struct RopeCacheWrite: Hashable, Sendable {
   public var kvHeads: Int
   /// Size of a query and key head.
   public var headDim: Int
-  /// Size of a value head.
+  /// Size of a value head; 0 where the values are part of the keys and are not written.
   public var valueDim: Int
   /// Pairs (2i, 2i + 1) instead of (i, i + half).
   public var interleaved: Bool

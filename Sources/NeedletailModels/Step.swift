@@ -24,6 +24,15 @@ public final class Step {
   /// The place of each token in its sequence: int32 [tokens].
   public var positions: Tensor { builder.input(StepInput.positions.rawValue, .int32, [.tokens]) }
 
+  /// Causal attention over keys whose first `valuesFromKeys` numbers are the values, so that they are kept once
+  /// (multi-query latent attention, DeepSeek-AI 2024): q [tokens, heads, d], k [tokens, kv heads, d] ->
+  /// [tokens, heads, values]. `scale`: factor of the scores.
+  public func attend(_ q: Tensor, _ k: Tensor, valuesFromKeys: Int, scale: Float) -> Tensor {
+    let attention = Attention(layer: attentionCount, scale: scale, valuesFromKeys: valuesFromKeys)
+    attentionCount += 1
+    return builder.record(.attention(attention), [q, k])
+  }
+
   /// Causal attention of each token over its sequence so far: q [tokens, heads, d], k [tokens, kv heads, d],
   /// v [tokens, kv heads, dv] -> [tokens, heads, dv].
   ///

@@ -33,6 +33,8 @@ import Testing
           scaling: .yarn(factor: 4, betaFast: 32, betaSlow: 1, originalLength: 64, truncates: false))),
       .ropeTable(RopeSpec(dimensions: 4, theta: 1e4, scaling: .perDimension(factors: [1.1, 2.7]))),
       .rope(interleaved: false), .rope(interleaved: true), .attention(Attention(layer: 0, scale: 0.25)),
+      .attention(Attention(layer: 7, scale: 0.1, valuesFromKeys: 512)), .concatenate,
+      .headLinear(isTransposed: false), .headLinear(isTransposed: true),
       .attention(Attention(layer: 7, scale: 0.1, window: 16, softcap: 50, alibiSlopes: [0.5, 0.25])), .scoredRows,
       .cast(.bfloat16), .addNorm(Norm(.rms, eps: 1e-6)), .addNorm(Norm(.layer, eps: 1e-6, weightOffset: 1)),
       .gatedActivation(.silu), .gatedActivation(.geluTanh),
@@ -78,8 +80,8 @@ import Testing
       switch op {
       case .input, .weight, .embed, .linear, .binary, .activation, .scale, .softcap, .clamp, .norm, .reshape, .slice,
         .ropeTable,
-        .rope, .attention, .scoredRows, .cast, .addNorm, .gatedActivation, .ropeCacheWrite, .pagedAttention,
-        .product, .cachedAttention, .route, .experts:
+        .rope, .concatenate, .headLinear, .attention, .scoredRows, .cast, .addNorm, .gatedActivation,
+        .ropeCacheWrite, .pagedAttention, .product, .cachedAttention, .route, .experts:
         break
       }
     }

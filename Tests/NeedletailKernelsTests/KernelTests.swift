@@ -17,6 +17,7 @@ import Testing
   }
 
   @Test func matmul() { check(MatmulCase.cases(random: 20)) }
+  @Test func headLinear() { check(HeadLinearCase.cases(random: 20)) }
   @Test func norm() { check(NormCase.cases(random: 30)) }
   @Test func gatedActivation() { check(GatedActivationCase.cases(random: 20)) }
   @Test func unary() { check(UnaryCase.cases(random: 20)) }

@@ -91,6 +91,42 @@ import Testing
     for form in Self.forms { try check(form, tokens: 37, blockSize: blockSize) }
   }
 
+  // (head linear q, part of q rotated) over (latents, rotated keys), and each head's values made of latents.
+  private func latent(heads: Int, nope: Int, rope: Int, rank: Int, value: Int) -> Graph {
+    let builder = GraphBuilder()
+    func weight(_ name: String, _ shape: [Int]) -> Tensor { builder.weight(Weight(parts: [.init(name, shape: shape)])) }
+    let x = builder.input("x", .real, [.tokens, 24])
+    let table = builder.input(StepInput.positions.rawValue, .int32, [.tokens])
+      .ropeTable(RopeSpec(dimensions: rope, theta: 10_000))
+    let q = x.linear(weight("q", [heads * (nope + rope), 24])).reshaped(.tokens, .fixed(heads), .fixed(nope + rope))
+    let kv = x.linear(weight("kv", [rank + rope, 24]))
+    let query = q.columns(0..<nope).headLinear(weight("up", [heads * nope, rank]), isTransposed: true)
+      .concatenated(q.columns(nope..<nope + rope).rotated(by: table, interleaved: true))
+    let key = kv.columns(0..<rank).reshaped(.tokens, 1, .fixed(rank))
+      .concatenated(kv.columns(rank..<rank + rope).reshaped(.tokens, 1, .fixed(rope)).rotated(by: table, interleaved: true))
+    let mixed = builder.record(.attention(Attention(layer: 0, scale: 0.2, valuesFromKeys: rank)), [query, key])
+    builder.output("out", mixed.headLinear(weight("down", [heads * value, rank])))
+    return builder.graph
+  }
+
+  @Test(arguments: [1, 2, 70], storageTypes) func valuesInKeys(_ tokens: Int, _ dtype: DType) throws {
+    for (heads, nope, rope, rank, value) in [(4, 16, 8, 32, 16), (3, 20, 4, 17, 9)] {
+      var numbers = SeededNumbers(seed: 3)
+      let shapes = [
+        "q": [heads * (nope + rope), 24], "kv": [rank + rope, 24], "up": [heads * nope, rank],
+        "down": [heads * value, rank],
+      ]
+      var weights: [String: ReferenceTensor] = [:]
+      for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) {
+        weights[name] = ReferenceTensor(shape, &numbers, deviation: 0.3)
+      }
+      let inputs = ["x": ReferenceTensor([tokens, 24], &numbers)]
+      try expectRunMatches(
+        latent(heads: heads, nope: nope, rope: rope, rank: rank, value: value), inputs, weights: weights,
+        dtype: dtype, slack: 16)
+    }
+  }
+
   @Test func layersHaveTheirOwnCaches() throws {
     let builder = GraphBuilder()
     var x = builder.input("x", .real, [.tokens, 2, 8])

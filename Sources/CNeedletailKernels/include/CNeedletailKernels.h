@@ -6,6 +6,7 @@
 #include "dummy_weights.h"
 #include "elementwise.h"
 #include "experts.h"
+#include "head_linear.h"
 #include "matmul.h"
 #include "paged_attention.h"
 #include "product.h"

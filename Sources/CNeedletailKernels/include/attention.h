@@ -4,7 +4,8 @@
 // block_tables[s * block_table_stride + p / block_size] at offset p % block_size. Cache layout: see rope.h.
 // Query head h reads kv head h / (heads / kv_heads).
 // score = softcap(scale * q.k) + alibi_slopes[h] * (key position - query position); keys at query - key >= window are
-// not seen (window 0: all are). softcap c > 0: c * tanh(s / c). sinks: [heads] extra logits that take part in the
+// not seen (window 0: all are). values_in_keys: the values are the first value_dim elements of the keys, and the cache
+// has no others. softcap c > 0: c * tanh(s / c). sinks: [heads] extra logits that take part in the
 // softmax's denominator only, or null.
 //
 // Tiles of keys lie at absolute positions (multiples of NT_ATTENTION_TILE), whatever the block size and the chunks of
@@ -40,7 +41,7 @@ typedef struct {
   nt_i32 q_dtype;
   nt_i32 cache_dtype;
   nt_i32 out_dtype;
-  nt_i32 reserved;
+  nt_i32 values_in_keys;
 } nt_attention_arguments;
 NT_CHECK_SIZE(nt_attention_arguments, 152);
 

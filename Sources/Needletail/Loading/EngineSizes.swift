@@ -43,8 +43,10 @@ struct EngineSizes {
   /// Numbers that the caches of all layers keep of a token.
   private static func cacheElementsPerToken(_ graph: Graph) -> Int {
     graph.nodes.reduce(0) { sum, node in
-      guard case .attention = node.op else { return sum }
-      return sum + [node.inputs[1], node.inputs[2]].reduce(0) { $0 + graph[$1].elements.count }
+      guard case .attention(let attention) = node.op else { return sum }
+      // Keys, and values unless they are part of the keys.
+      let kept = node.inputs[1..<(attention.valuesFromKeys == nil ? 3 : 2)]
+      return sum + kept.reduce(0) { $0 + graph[$1].elements.count }
     }
   }
 

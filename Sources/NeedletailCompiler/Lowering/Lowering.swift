@@ -90,10 +90,11 @@ struct Lowering {
           CacheLayer(kvHeads: write.kvHeads, keyDim: write.headDim, valueDim: write.valueDim, dtype: cacheType)
         )
       case .attention(let attention):
-        let (k, v) = (graph[node.inputs[1]], graph[node.inputs[2]])
+        let k = graph[node.inputs[1]]
         guard let kvHeads = k.shape[1].fixed else { throw GraphError("attention over \(k)") }
+        let valueDim = attention.valuesFromKeys == nil ? graph[node.inputs[2]].width : 0
         layer = (
-          attention.layer, CacheLayer(kvHeads: kvHeads, keyDim: k.width, valueDim: v.width, dtype: cacheType)
+          attention.layer, CacheLayer(kvHeads: kvHeads, keyDim: k.width, valueDim: valueDim, dtype: cacheType)
         )
       default: continue
       }

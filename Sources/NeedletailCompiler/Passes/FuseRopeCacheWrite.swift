@@ -12,7 +12,7 @@ extension Pass {
         nodes.append(node)
         continue
       }
-      var source = CacheWriteSource(node, flow)
+      var source = CacheWriteSource(node, attention)
       if context.fusions.contains(.ropeCacheWrite) { source.takeRotation(flow) }
       let write = source.operation(layer: attention.layer, in: graph)
       let qkv = graph.operands(of: source, write, flow, context, scope: node.scope, in: &nodes)
@@ -22,8 +22,8 @@ extension Pass {
         Graph.Node(.ropeCacheWrite(write), qkv + (source.table.map { [$0] } ?? []), [query, state], scope: node.scope))
       nodes.append(
         Graph.Node(
-          .pagedAttention(attention, kvHeads: write.kvHeads, valueDim: write.valueDim),
-          [query, state] + node.inputs.dropFirst(3), node.results, scope: node.scope))
+          .pagedAttention(attention, kvHeads: write.kvHeads, valueDim: graph[node.results[0]].width),
+          [query, state] + node.inputs.dropFirst(source.parts.count), node.results, scope: node.scope))
     }
     graph.nodes = nodes
   }
@@ -31,12 +31,14 @@ extension Pass {
 
 /// What a layer's cache write reads.
 private struct CacheWriteSource {
-  /// Queries, keys, values: [tokens, heads, head size].
+  /// Queries, keys, and values unless they are part of the keys: [tokens, heads, head size].
   var parts: [Graph.Value]
   var table: Graph.Value?
   var isInterleaved = false
 
-  init(_ attention: Graph.Node, _ flow: Dataflow) { parts = Array(attention.inputs.prefix(3)) }
+  init(_ node: Graph.Node, _ attention: Attention) {
+    parts = Array(node.inputs.prefix(attention.valuesFromKeys == nil ? 3 : 2))
+  }
 
   /// Goes behind the rotations of queries and keys, if the write can do them.
   mutating func takeRotation(_ flow: Dataflow) {
@@ -47,14 +49,14 @@ private struct CacheWriteSource {
     else { return }
     table = query.inputs[1]
     isInterleaved = interleaved
-    parts = [query.inputs[0], key.inputs[0], parts[2]]
+    parts.replaceSubrange(0..<2, with: [query.inputs[0], key.inputs[0]])
   }
 
   func operation(layer: Int, in graph: Graph) -> RopeCacheWrite {
     let shapes = parts.map { graph[$0].shape.map(\.count) }
     return RopeCacheWrite(
-      layer: layer, heads: shapes[0][1], kvHeads: shapes[1][1], headDim: shapes[0][2], valueDim: shapes[2][2],
-      interleaved: isInterleaved)
+      layer: layer, heads: shapes[0][1], kvHeads: shapes[1][1], headDim: shapes[0][2],
+      valueDim: shapes.count > 2 ? shapes[2][2] : 0, interleaved: isInterleaved)
   }
 }
 
@@ -77,7 +79,7 @@ extension Graph {
     {
       return [value(of: product, scope: scope, in: &nodes)]
     }
-    // Kernels read the three in one type.
+    // Kernels read them in one type.
     let isUniform = source.parts.allSatisfy { self[$0].dtype == self[source.parts[0]].dtype }
     return source.parts.map { part in
       let stream = context.precision.stream

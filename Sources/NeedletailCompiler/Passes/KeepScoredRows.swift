@@ -101,8 +101,8 @@ extension Graph.Node {
       return false
     }
     switch op {
-    case .linear, .binary, .activation, .scale, .softcap, .clamp, .norm, .slice, .cast, .addNorm, .gatedActivation,
-      .route, .experts:
+    case .linear, .headLinear, .concatenate, .binary, .activation, .scale, .softcap, .clamp, .norm, .slice, .cast,
+      .addNorm, .gatedActivation, .route, .experts:
       return true
     case .reshape: return graph[inputs[0]].shape[0] == .tokens
     default: return false

@@ -76,8 +76,8 @@ extension Dataflow {
       let node = nodes[index]
       switch node.op {
       case .activation: isActivated = true
-      case .slice, .reshape, .scale, .softcap, .clamp, .cast, .scoredRows: break
-      case .norm, .rope, .linear:
+      case .slice, .reshape, .scale, .softcap, .clamp, .cast, .scoredRows, .concatenate: break
+      case .norm, .rope, .linear, .headLinear:
         guard node.inputs[0] == value else { return (index, 0) }
       case .binary:
         // Adding a vector to every row joins nothing.

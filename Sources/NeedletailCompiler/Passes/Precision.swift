@@ -51,7 +51,7 @@ extension Graph {
     for node in nodes.reversed() {
       used.formUnion(node.inputs)
       switch node.op {
-      case .linear, .experts: others.formUnion(node.inputs.dropFirst())
+      case .linear, .headLinear, .experts: others.formUnion(node.inputs.dropFirst())
       case .slice, .reshape, .scoredRows:
         if others.contains(node.results[0]) { others.insert(node.inputs[0]) }
       default: others.formUnion(node.inputs)

@@ -9,6 +9,7 @@ extension CPUCatalog {
     guard let cache = node.cache, let heads = q.type.shape[1].fixed, let out = node.results.first else {
       throw CatalogError("attention without a cache")
     }
+    let valueDim = out.type.width
     var builder = ArgumentBuilder(nt_attention_arguments())
     builder.bind(\.q, q.reference)
     builder.bind(\.cache, BufferReference(.cache(layer: attention.layer)))
@@ -21,12 +22,12 @@ extension CPUCatalog {
     builder.count(\.tokens, .tokens)
     builder.count(\.sequences, .sequences)
     builder.arguments.q_stride = Int64(heads * cache.keyDim)
-    builder.arguments.out_stride = Int64(heads * cache.valueDim)
+    builder.arguments.out_stride = Int64(heads * valueDim)
     builder.arguments.block_table_stride = Int64(node.limits.blocksPerSequence)
     builder.arguments.heads = Int32(heads)
     builder.arguments.kv_heads = Int32(cache.kvHeads)
     builder.arguments.head_dim = Int32(cache.keyDim)
-    builder.arguments.value_dim = Int32(cache.valueDim)
+    builder.arguments.value_dim = Int32(valueDim)
     builder.arguments.block_size = Int32(node.limits.blockSize)
     builder.arguments.window = Int32(clamping: attention.window ?? 0)
     builder.arguments.scale = attention.scale
@@ -34,11 +35,12 @@ extension CPUCatalog {
     builder.arguments.q_dtype = q.type.dtype.rawValue
     builder.arguments.cache_dtype = cache.dtype.rawValue
     builder.arguments.out_dtype = out.type.dtype.rawValue
+    builder.arguments.values_in_keys = cache.valueDim == 0 ? 1 : 0
     var cost = Cost()
-    let row = heads * (cache.keyDim * q.type.dtype.byteCount + cache.valueDim * out.type.dtype.byteCount)
+    let row = heads * (cache.keyDim * q.type.dtype.byteCount + valueDim * out.type.dtype.byteCount)
     cost.activationBytes.add(.tokens, times: row)
     cost.attention = .init(
-      operationsPerPair: 2 * heads * (cache.keyDim + cache.valueDim), bytesPerCachedToken: cache.bytesPerToken,
+      operationsPerPair: 2 * heads * (cache.keyDim + valueDim), bytesPerCachedToken: cache.bytesPerToken,
       window: attention.window)
     let window = attention.window.map { ", window \($0)" } ?? ""
     return Launch(
@@ -52,14 +54,14 @@ extension CPUCatalog {
     guard let cache = node.cache else { throw CatalogError("attention without a cache") }
     var parts = RopeWrite()
     parts.k = node.inputs[1]
-    parts.v = node.inputs[2]
+    if attention.valuesFromKeys == nil { parts.v = node.inputs[2] }
     parts.kvHeads = cache.kvHeads
     parts.headDim = cache.keyDim
     parts.valueDim = cache.valueDim
     parts.kStride = cache.kvHeads * cache.keyDim
     parts.vStride = cache.kvHeads * cache.valueDim
     parts.layer = attention.layer
-    let sinks = node.inputs.count > 3 ? node.inputs[3] : nil
+    let sinks = node.inputs.dropFirst(attention.valuesFromKeys == nil ? 3 : 2).first
     return [
       try ropeWrite(node, parts), try pagedAttention(node, attention, q: node.inputs[0], sinks: sinks),
     ]

@@ -52,6 +52,8 @@ public struct CPUCatalog: KernelCatalog {
     case .addNorm(let norm): [self.norm(node, norm, adds: true)]
     case .ropeTable(let spec): [ropeTable(node, spec)]
     case .rope(let interleaved): [try rope(node, interleaved: interleaved)]
+    case .concatenate: concatenate(node)
+    case .headLinear(let isTransposed): [try headLinearChecked(node, isTransposed: isTransposed)]
     case .attention(let attention): try self.attention(node, attention)
     case .route(let routing): [route(node, routing)]
     case .experts(let experts): try self.experts(node, experts)
@@ -79,7 +81,7 @@ extension Op {
   /// Whether it reads matrices as products do.
   fileprivate var multipliesByWeights: Bool {
     switch self {
-    case .linear, .experts: true
+    case .linear, .headLinear(isTransposed: false), .experts: true
     default: false
     }
   }

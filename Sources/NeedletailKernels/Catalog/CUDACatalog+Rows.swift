@@ -43,6 +43,17 @@ extension CUDACatalog {
         width: out.width, x: x.dtype, out: out.dtype))
   }
 
+  /// Two operands side by side.
+  func concatenated(_ node: LoweredNode) -> [Launch] {
+    let out = node.results[0].type
+    return zip(concatenate(node), node.inputs).map { launch, x in
+      shaped(
+        launch,
+        GPUElementwise.unary(
+          .identity, hasSoftcap: false, rows: out.rows, width: x.type.width, x: x.type.dtype, out: out.dtype))
+    }
+  }
+
   /// An operation of two elements.
   func elementwise(_ node: LoweredNode, _ operation: BinaryOperation) -> Launch {
     let (a, b, out) = (node.inputs[0].type, node.inputs[1].type, node.results[0].type)

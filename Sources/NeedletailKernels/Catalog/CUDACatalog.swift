@@ -84,6 +84,8 @@ public struct CUDACatalog: KernelCatalog {
     case .rope(let interleaved): [try rotation(node, try ropeParts(node, interleaved: interleaved), .always)]
     case .cachedAttention(let write, let attention): try cachedAttention(node, write, attention)
     case .route, .experts: throw CatalogError("a mixture of experts has no kernel on a GPU yet")
+    case .concatenate: concatenated(node)
+    case .headLinear: throw CatalogError("a product of heads with a matrix each has no kernel on a GPU yet")
     case .ropeCacheWrite, .pagedAttention, .attention:
       throw CatalogError("attention without the write of its keys and values has no kernel on a GPU")
     }

@@ -21,7 +21,7 @@ extension Plan {
     _ = try checkedSum(weights.map(\.byteCount), "bytes of weights")
     let longest = max(limits.sequenceLength, limits.blockSize)
     for (index, cache) in caches.enumerated() {
-      guard cache.kvHeads > 0, cache.keyDim > 0, cache.valueDim > 0, cache.dtype.byteCount > 0 else {
+      guard cache.kvHeads > 0, cache.keyDim > 0, cache.valueDim >= 0, cache.dtype.byteCount > 0 else {
         throw PlanError("the cache of layer \(index) has no sizes")
       }
       let head = try checkedSum([cache.keyDim, cache.valueDim], "numbers of a head")

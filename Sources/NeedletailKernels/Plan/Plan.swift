@@ -120,7 +120,7 @@ public struct CacheLayer: Hashable, Sendable, Codable {
   public var kvHeads: Int
   /// Size of a key.
   public var keyDim: Int
-  /// Size of a value.
+  /// Numbers of a value that are kept beside the key; 0 where values are part of the keys.
   public var valueDim: Int
   /// How it is stored.
   public var dtype: DType

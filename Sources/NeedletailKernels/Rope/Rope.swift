@@ -60,7 +60,7 @@ extension KernelCatalog {
       let merged = operands.qkv
       let size = merged.type.dtype.byteCount
       parts.k = LoweredNode.Operand(type: merged.type, reference: merged.reference + q * size)
-      parts.v = LoweredNode.Operand(type: merged.type, reference: merged.reference + (q + k) * size)
+      if v > 0 { parts.v = LoweredNode.Operand(type: merged.type, reference: merged.reference + (q + k) * size) }
       (parts.qStride, parts.kStride, parts.vStride) = (q + k + v, q + k + v, q + k + v)
     }
     return parts

@@ -51,6 +51,7 @@ extension AttentionCase {
     capped.options.window = 33
     edges.append(capped)
     edges.append(AttentionCase([], shape))
+    edges += latent
     edges.append(AttentionCase([Sequence(1, queries: 1, context: 4097)], shape, q: .bfloat16, cache: .bfloat16))
     // As the three cases of a launch's parallelism: many heads, one head and many queries, many sequences.
     edges.append(
@@ -61,6 +62,27 @@ extension AttentionCase {
       AttentionCase(
         [Sequence(1, queries: 300, context: 300)], .init(heads: 1, kvHeads: 1, headDim: 16, valueDim: 16)))
     return edges
+  }
+
+  /// Values that are part of the keys: one key head of many queries, as latent attention has it, and others.
+  private static var latent: [AttentionCase] {
+    let shapes: [Reference.AttentionShape] = [
+      .init(heads: 16, kvHeads: 1, headDim: 576, valueDim: 512), .init(heads: 5, kvHeads: 1, headDim: 24, valueDim: 16),
+      .init(heads: 6, kvHeads: 3, headDim: 40, valueDim: 40), .init(heads: 3, kvHeads: 1, headDim: 7, valueDim: 5),
+    ]
+    return shapes.enumerated().flatMap { index, shape in
+      [DType.float32, .bfloat16, .float16].map { cache in
+        var edge = AttentionCase(
+          [
+            Sequence(1, queries: 1, context: 130), Sequence(2, queries: 3, context: 70),
+            Sequence(3, queries: 17, context: 17),
+          ], shape, q: cache, cache: cache)
+        edge.options.valuesFromKeys = shape.valueDim
+        edge.blockSize = [64, 16, 1, 7][index]
+        edge.hasSinks = index == 2
+        return edge
+      }
+    }
   }
 
   /// A problem of moderate size.

@@ -63,14 +63,25 @@ public struct AttentionCase: KernelCase {
   /// Blocks a table has room for.
   public var tableStride: Int { (sequences.map(blocks).max() ?? 0) + 1 }
 
+  /// What the cache keeps of a token: no values where they are part of the keys.
+  private var kept: Reference.AttentionShape {
+    var kept = shape
+    if options.valuesFromKeys != nil { kept.valueDim = 0 }
+    return kept
+  }
+
   /// Queries of this step's positions, keys and values of all: [positions, heads, size].
   func contents(_ sequence: Sequence) -> (q: [Float], k: [Float], v: [Float]) {
     var numbers = SeededNumbers(seed: seed &+ UInt64(sequence.number) &* 0x1234_5678_9ABC_DEF1)
     var (q, k, v): ([Float], [Float], [Float]) = ([], [], [])
     for position in 0..<sequence.context {
       let query = numbers.floats(shape.heads * shape.headDim, deviation: 1.5)
-      k += numbers.floats(shape.kvHeads * shape.headDim)
-      v += numbers.floats(shape.kvHeads * shape.valueDim)
+      let keys = numbers.floats(shape.kvHeads * shape.headDim)
+      k += keys
+      v +=
+        options.valuesFromKeys.map { width in
+          stride(from: 0, to: keys.count, by: shape.headDim).flatMap { keys[$0..<$0 + width] }
+        } ?? numbers.floats(shape.kvHeads * shape.valueDim)
       if position >= sequence.context - sequence.queries { q += query }
     }
     return (q, k, v)
@@ -80,11 +91,11 @@ public struct AttentionCase: KernelCase {
   public func operands() -> Operands {
     var numbers = SeededNumbers(seed: seed ^ UInt64(blockSize))
     var freeBlocks = Array(0..<blockCount).shuffled(using: &numbers)
-    let elements = shape.kvHeads * blockSize * (shape.headDim + shape.valueDim)
+    let elements = kept.kvHeads * blockSize * (kept.headDim + kept.valueDim)
     // What no token was written to may hold anything.
     var cache = [Float](repeating: .nan, count: blockCount * elements)
     var (queries, starts, contexts, tables): ([Float], [Float], [Float], [Float]) = ([], [0], [], [])
-    let layout = CacheLayout(shape, blockSize: blockSize)
+    let layout = CacheLayout(kept, blockSize: blockSize)
     for sequence in sequences {
       let (q, k, v) = contents(sequence)
       queries += q
@@ -98,7 +109,7 @@ public struct AttentionCase: KernelCase {
           for index in 0..<shape.headDim {
             cache[layout.key(slot, head) + index] = k[(position * shape.kvHeads + head) * shape.headDim + index]
           }
-          for index in 0..<shape.valueDim {
+          for index in 0..<kept.valueDim {
             cache[layout.value(slot, head) + index] = v[(position * shape.kvHeads + head) * shape.valueDim + index]
           }
         }
@@ -135,7 +146,8 @@ public struct AttentionCase: KernelCase {
       block_table_stride: Int64(tableStride), heads: Int32(shape.heads), kv_heads: Int32(shape.kvHeads),
       head_dim: Int32(shape.headDim), value_dim: Int32(shape.valueDim), block_size: Int32(blockSize),
       window: Int32(options.window ?? 0), scale: options.scale, softcap: options.softcap ?? 0, q_dtype: q.rawValue,
-      cache_dtype: cache.rawValue, out_dtype: out.rawValue, reserved: 0)
+      cache_dtype: cache.rawValue, out_dtype: out.rawValue,
+      values_in_keys: options.valuesFromKeys == nil ? 0 : 1)
   }
 
   /// What it writes.
@@ -160,6 +172,6 @@ public struct AttentionCase: KernelCase {
     return
       "attention of [\(parts)], \(shape.heads) heads over \(shape.kvHeads), \(shape.headDim) and \(shape.valueDim) "
       + "wide, \(q.name) and \(cache.name) -> \(out.name), blocks of \(blockSize), window \(options.window ?? 0), softcap "
-      + "\(options.softcap ?? 0)\(options.alibiSlopes == nil ? "" : ", slopes")\(hasSinks ? ", sinks" : ""), seed \(seed)"
+      + "\(options.softcap ?? 0)\(options.alibiSlopes == nil ? "" : ", slopes")\(hasSinks ? ", sinks" : "")\(options.valuesFromKeys == nil ? "" : ", values in keys"), seed \(seed)"
   }
 }

@@ -106,8 +106,14 @@ private struct GraphEvaluation {
         operands[0].elements.map { Int($0) }, spec.inverseFrequencies, scale: spec.attentionFactor)
     case .rope(let interleaved): return rotated(operands[0], operands[1], interleaved)
     case .attention(let attention):
-      caches[attention.layer] = (operands[1], operands[2])
-      return attend(operands[0], attention, sinks: operands.count > 3 ? operands[3] : nil)
+      let count = attention.valuesFromKeys == nil ? 3 : 2
+      caches[attention.layer] = (operands[1], operands[count - 1])
+      return attend(operands[0], attention, sinks: operands.count > count ? operands[count] : nil)
+    case .concatenate: return Reference.concatenated(operands[0].elements, operands[1].elements, operands.map(\.width))
+    case .headLinear(let isTransposed):
+      let (x, w) = (operands[0], operands[1])
+      return Reference.headLinear(
+        x.elements, w.elements, heads: x.shape[1], k: x.width, isTransposed: isTransposed)
     case .gatedActivation(let function):
       return Reference.gatedActivation(operands[0].elements, width: operands[0].width / 2, function)
     case .pagedAttention(let attention, _, _):
@@ -133,7 +139,11 @@ private struct GraphEvaluation {
   }
 
   private func attend(_ q: ReferenceTensor, _ attention: Attention, sinks: ReferenceTensor?) -> [Double] {
-    guard let (k, v) = caches[attention.layer] else { return [] }
+    guard case (let k, var v)? = caches[attention.layer] else { return [] }
+    if let width = attention.valuesFromKeys {
+      let starts = stride(from: 0, to: k.elements.count, by: k.width)
+      v = ReferenceTensor(k.shape.dropLast() + [width], starts.flatMap { k.elements[$0..<$0 + width] })
+    }
     let shape = Reference.AttentionShape(
       heads: q.shape[1], kvHeads: k.shape[1], headDim: q.width, valueDim: v.width)
     return Reference.attention(q.elements, k.elements, v.elements, shape, attention, sinks: sinks?.elements)
@@ -156,9 +166,8 @@ private struct GraphEvaluation {
   /// Keeps keys and values; gives the rotated queries.
   private mutating func write(_ inputs: [ReferenceTensor], _ write: RopeCacheWrite) -> ReferenceTensor {
     var operands = inputs
-    let sizes = [
-      (write.heads, write.headDim), (write.kvHeads, write.headDim), (write.kvHeads, write.valueDim),
-    ]
+    var sizes = [(write.heads, write.headDim), (write.kvHeads, write.headDim)]
+    if write.valueDim > 0 { sizes.append((write.kvHeads, write.valueDim)) }
     if operands[0].shape.count == 2 {
       let merged = operands.removeFirst()
       var start = 0
@@ -173,10 +182,10 @@ private struct GraphEvaluation {
       }
       operands = parts + operands
     }
-    if operands.count > 3 {
-      for index in 0..<2 { operands[index].elements = rotated(operands[index], operands[3], write.interleaved) }
+    if operands.count > sizes.count, let table = operands.last {
+      for index in 0..<2 { operands[index].elements = rotated(operands[index], table, write.interleaved) }
     }
-    caches[write.layer] = (operands[1], operands[2])
+    caches[write.layer] = (operands[1], operands[sizes.count - 1])
     return operands[0]
   }
 

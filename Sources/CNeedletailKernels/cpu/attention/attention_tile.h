@@ -18,7 +18,8 @@ NT_INLINE void attention_find(
   attention_places *places, attention_ahead *ahead, const nt_attention_arguments *a, nt_i64 sequence, nt_i64 kv_head,
   nt_i64 start, nt_i64 first, nt_i64 end) {
   const nt_i32 *table = a->block_tables + sequence * a->block_table_stride;
-  nt_i64 size = a->block_size, elements = size * (a->head_dim + a->value_dim), bytes = nt_dtype_bytes(a->cache_dtype);
+  nt_i64 value_dim = a->values_in_keys ? 0 : a->value_dim;  // of the cache
+  nt_i64 size = a->block_size, elements = size * (a->head_dim + value_dim), bytes = nt_dtype_bytes(a->cache_dtype);
   nt_i64 position = start > first ? start : first, stop = start + NT_ATTENTION_TILE;
   if (end < stop) stop = end;
   if (stop - position < NT_ATTENTION_TILE) memset(places, 0xff, sizeof(*places));
@@ -26,15 +27,17 @@ NT_INLINE void attention_find(
   while (position < stop) {
     nt_i64 offset = position % size, run = size - offset < stop - position ? size - offset : stop - position;
     nt_i64 keys = ((nt_i64)table[position / size] * a->kv_heads + kv_head) * elements;
-    nt_i64 values = keys + size * a->head_dim + offset * a->value_dim, at = position - start;
+    nt_i64 values = keys + size * a->head_dim + offset * value_dim, at = position - start;
+    nt_i64 value_step = a->values_in_keys ? a->head_dim : value_dim;
     keys += offset * a->head_dim;
+    if (a->values_in_keys) values = keys;
     for (nt_i64 i = 0; i < run; i++) {
       places->keys[at + i] = keys + i * a->head_dim;
-      places->values[at + i] = values + i * a->value_dim;
+      places->values[at + i] = values + i * value_step;
     }
     if (ahead) {
       attention_list_lines(ahead, (const char *)a->cache + keys * bytes, run * a->head_dim * bytes);
-      attention_list_lines(ahead, (const char *)a->cache + values * bytes, run * a->value_dim * bytes);
+      attention_list_lines(ahead, (const char *)a->cache + values * bytes, run * value_dim * bytes);
     }
     position += run;
   }

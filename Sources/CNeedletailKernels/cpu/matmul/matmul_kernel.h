@@ -42,6 +42,8 @@ typedef struct {
   nt_i64 slab;         // of k, for x made float32; 0: x is read in place
   nt_i64 slab_stride;  // bytes from row to row of it
   nt_i64 slab_row, slab_k;  // what is copied now
+  nt_i64 slab_head;         // of which head, in products by heads
+  nt_i64 first_column;      // columns of the first panel before it are not the product's
 } nt_matmul_job;
 
 // Makes x[row ..< row + rows, k ..< k + slab] float32 in the scratch, zeros behind the end of k.
@@ -59,14 +61,15 @@ static void copy_rows(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 k) {
   job->slab_k = k;
 }
 
-// out = sums + bias + residual for a tile of one panel.
+// out = sums + bias + residual for a tile of one panel; columns count from `first` on.
 NT_INLINE void finish(const nt_matmul_arguments *a, const float *sums, nt_i64 row, nt_i64 rows, nt_i64 column,
-                      const nt_i32 out_dtype) {
+                      nt_i64 first, const nt_i32 out_dtype) {
   const float *bias = a->bias, *residual = a->residual;
   for (nt_i64 r = 0; r < rows; r++) {
-    nt_i64 start = (row + r) * a->out_stride;
-    for (nt_i64 c = 0; c < NT_PANEL && column + c < a->n; c += NT_LANES) {
-      nt_i64 n = column + c, left = a->n - n;
+    nt_i64 start = (row + r) * a->out_stride - first, from = first > column ? first - column : 0;
+    nt_i64 end = a->n - column < NT_PANEL ? a->n - column : NT_PANEL;
+    for (nt_i64 c = from; c < end; c += NT_LANES) {
+      nt_i64 n = column + c, left = end - c;
       nt_vec sum = nt_load(sums + r * NT_PANEL + c);
       if (left >= NT_LANES) {
         if (bias) sum += nt_load(bias + n);
@@ -81,11 +84,13 @@ NT_INLINE void finish(const nt_matmul_arguments *a, const float *sums, nt_i64 ro
   }
 }
 
-static void finish_tile(const nt_matmul_arguments *a, const float *sums, nt_i64 row, nt_i64 rows, nt_i64 column) {
+static void finish_tile(const nt_matmul_job *job, const float *sums, nt_i64 row, nt_i64 rows, nt_i64 column) {
+  const nt_matmul_arguments *a = job->a;
+  const nt_i64 first = job->first_column;
   switch (a->out_dtype) {
-    case NT_BF16: finish(a, sums, row, rows, column, NT_BF16); break;
-    case NT_F16: finish(a, sums, row, rows, column, NT_F16); break;
-    default: finish(a, sums, row, rows, column, NT_F32); break;
+    case NT_BF16: finish(a, sums, row, rows, column, first, NT_BF16); break;
+    case NT_F16: finish(a, sums, row, rows, column, first, NT_F16); break;
+    default: finish(a, sums, row, rows, column, first, NT_F32); break;
   }
 }
 
@@ -134,7 +139,7 @@ static void run_item(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 panel, 
         tile.sums = job->scratch->sums + (p * rows + r) * NT_PANEL;
         tile.fetch = tiles == 1 ? block + stream_ahead : next + t * (block_bytes / tiles);
         job->tile.functions[count - 1](&tile);
-        if (end == job->padded_k) finish_tile(a, tile.sums, row + r, count, (panel + p) * NT_PANEL);
+        if (end == job->padded_k) finish_tile(job, tile.sums, row + r, count, (panel + p) * NT_PANEL);
         r += count;
       }
     }
@@ -142,9 +147,8 @@ static void run_item(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 panel, 
   }
 }
 
-void NT_KERNEL(matmul)(const void *arguments, const nt_task *task) {
-  const nt_matmul_arguments *a = arguments;
-  if (a->rows <= 0 || a->n <= 0) return;
+// How a product is computed, and how many rows its items have at most.
+static nt_matmul_job matmul_job(const nt_matmul_arguments *a, const nt_task *task, nt_i64 *most) {
 #if defined(NT_AVX512BF16)
   const int dot = a->x_dtype == NT_BF16 && a->w_dtype == NT_BF16;
 #else
@@ -156,7 +160,6 @@ void NT_KERNEL(matmul)(const void *arguments, const nt_task *task) {
   };
   job.padded_k = nt_panel_padded_k(a->k, job.group);
   job.panel_bytes = job.padded_k / job.group * 4 * NT_PANEL;
-  const nt_i64 panels = (a->n + NT_PANEL - 1) / NT_PANEL;
   nt_i64 row_items = (a->rows + most_rows - 1) / most_rows, item_rows = (a->rows + row_items - 1) / row_items;
   if (!dot && a->x_dtype != NT_F32) {
     // All of k, even if the item gets fewer rows for it: a slab of k is copied again for each item.
@@ -166,6 +169,16 @@ void NT_KERNEL(matmul)(const void *arguments, const nt_task *task) {
     job.slab_stride = (4 * job.slab + 63) / 64 * 64;
     if (job.slab_stride % 128 == 0) job.slab_stride += 64;
   }
+  *most = item_rows;
+  return job;
+}
+
+void NT_KERNEL(matmul)(const void *arguments, const nt_task *task) {
+  const nt_matmul_arguments *a = arguments;
+  if (a->rows <= 0 || a->n <= 0) return;
+  const nt_i64 panels = (a->n + NT_PANEL - 1) / NT_PANEL;
+  nt_i64 item_rows;
+  nt_matmul_job job = matmul_job(a, task, &item_rows);
 
   if (a->rows <= job.tile.rows) {
     if (job.slab == 0 || job.slab == job.padded_k) job.block = job.padded_k;
@@ -176,7 +189,7 @@ void NT_KERNEL(matmul)(const void *arguments, const nt_task *task) {
 
   // Items as large as they may be, then smaller until each worker has some to choose from.
   nt_i64 item_panels = a->rows > 64 ? most_panels : 1, wanted = 6 * (nt_i64)task->workers;
-  nt_i64 panel_items;
+  nt_i64 row_items, panel_items;
   for (;;) {
     row_items = (a->rows + item_rows - 1) / item_rows;
     panel_items = (panels + item_panels - 1) / item_panels;

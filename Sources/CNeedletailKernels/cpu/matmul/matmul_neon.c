@@ -2,5 +2,6 @@
 #if defined(__aarch64__)
 #include "../common/isa_neon.h"
 #include "matmul_kernel.h"
+#include "head_linear_body.h"
 #include "../common/isa_end.h"
 #endif
