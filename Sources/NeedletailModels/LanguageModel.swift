@@ -22,6 +22,8 @@ public protocol LanguageModel: Layer {
   /// The beginning of names that a checkpoint may leave out of all its names: "transformer." where it was saved from the
   /// model without its head.
   static var optionalPrefix: String? { get }
+  /// Whether a tensor of a checkpoint is not needed, though no parameter has its name.
+  func ignores(_ name: String) -> Bool
   /// The logits of every token of the step: [tokens, vocabulary].
   func callAsFunction(_ step: Step) -> Tensor
 }
@@ -38,8 +40,10 @@ extension LanguageModel {
   /// None.
   public static var optionalPrefix: String? { nil }
 
-  /// Whether a tensor of a checkpoint is not needed, though no parameter has its name.
-  public func ignores(_ name: String) -> Bool {
+  /// Whether it is a tie, or has one of the endings.
+  public func ignores(_ name: String) -> Bool { isTieOrIgnored(name) }
+
+  func isTieOrIgnored(_ name: String) -> Bool {
     ties[name] != nil || Self.ignoredSuffixes.contains { name.hasSuffix($0) }
   }
 

@@ -10,11 +10,14 @@ public struct ModelTable: Sendable {
   /// What this package knows.
   public static let standard = ModelTable([
     "bloom": CausalLM<BLOOMBlock>.self,
+    "deepseek_v2": CausalLM<LatentBlock<DeepSeekV2>>.self,
+    "deepseek_v3": CausalLM<LatentBlock<DeepSeekV3>>.self,
     "falcon": CausalLM<FalconBlock>.self,
     "gpt2": CausalLM<GPT2Block>.self,
     "gpt_bigcode": CausalLM<GPT2Block>.self,
     "gpt_neox": CausalLM<GPTNeoXBlock>.self,
     "gptj": CausalLM<GPTJBlock>.self,
+    "kimi_k2": CausalLM<LatentBlock<DeepSeekV3>>.self,
     "llama": CausalLM<LlamaBlock>.self,
     "mistral": CausalLM<LlamaBlock>.self,
     "mpt": CausalLM<MPTBlock>.self,

@@ -34,6 +34,7 @@ import Testing
       .ropeTable(RopeSpec(dimensions: 4, theta: 1e4, scaling: .perDimension(factors: [1.1, 2.7]))),
       .rope(interleaved: false), .rope(interleaved: true), .attention(Attention(layer: 0, scale: 0.25)),
       .attention(Attention(layer: 7, scale: 0.1, valuesFromKeys: 512)), .concatenate,
+      .route(Routing(2, .softmax)), .experts(Experts(count: 4, activation: .silu)),
       .headLinear(isTransposed: false), .headLinear(isTransposed: true),
       .attention(Attention(layer: 7, scale: 0.1, window: 16, softcap: 50, alibiSlopes: [0.5, 0.25])), .scoredRows,
       .cast(.bfloat16), .addNorm(Norm(.rms, eps: 1e-6)), .addNorm(Norm(.layer, eps: 1e-6, weightOffset: 1)),
@@ -75,7 +76,7 @@ import Testing
   /// Every case of the enum stands in the list above: a new one must be added here and there.
   @Test func allOperationsAreListed() {
     let mnemonics = Set(Self.operations.map(\.mnemonic))
-    #expect(mnemonics.count == 38, "\(mnemonics.sorted())")
+    #expect(mnemonics.count == 40, "\(mnemonics.sorted())")
     for op in Self.operations {
       switch op {
       case .input, .weight, .embed, .linear, .binary, .activation, .scale, .softcap, .clamp, .norm, .reshape, .slice,

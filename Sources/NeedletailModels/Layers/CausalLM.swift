@@ -51,6 +51,17 @@ public struct CausalLM<Block: DecoderBlock>: LanguageModel {
     (Block.stackNames["model"] ?? "model").split(separator: ".").first.map { $0 + "." }
   }
 
+  /// Ties, what has one of the endings, and layers behind the last one that the config knows of.
+  public func ignores(_ name: String) -> Bool {
+    isTieOrIgnored(name)
+      || (config.layerCount..<config.layerCount + config.ignoredLayerCount).contains { layer in
+        let path = [
+          Block.stackNames["model"] ?? "model", Block.stackNames["layers"] ?? "layers", "\(layer).",
+        ]
+        return name.hasPrefix(path.filter { !$0.isEmpty }.joined(separator: "."))
+      }
+  }
+
   /// The logits of every token: [tokens, vocabulary].
   public func callAsFunction(_ step: Step) -> Tensor {
     let hidden = model(step)

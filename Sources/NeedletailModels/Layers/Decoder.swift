@@ -30,6 +30,8 @@ public protocol DecoderConfig: Sendable {
   var logitScale: Float { get }
   /// c in c tanh(logit / c); nil unless said.
   var logitSoftcap: Float? { get }
+  /// Layers behind the last one that checkpoints may have and that are not read; none unless said.
+  var ignoredLayerCount: Int { get }
   /// The norm after the last block; an RMSNorm unless said, nil: none.
   var finalNorm: (any UnaryLayer)? { get }
 }
@@ -49,6 +51,8 @@ extension DecoderConfig {
   public var logitScale: Float { 1 }
   /// None.
   public var logitSoftcap: Float? { nil }
+  /// None.
+  public var ignoredLayerCount: Int { 0 }
   /// An RMSNorm without an offset.
   public var finalNorm: (any UnaryLayer)? { RMSNorm(hiddenSize, eps: normEps) }
 }

@@ -137,8 +137,8 @@ extension LatentAttention {
     guard let rope = if let old, !old.fields.isEmpty { old } else { try json.group("rope_parameters") } else {
       return Float(usual)
     }
-    let kind: String = try rope("rope_type", default: rope("type", default: "default"))
-    guard kind != "default", let factor: Double = try rope.optional("factor"), factor > 1,
+    let kind: String? = try rope.optional(rope.has("rope_type") ? "rope_type" : "type")
+    guard kind ?? "default" != "default", let factor: Double = try rope.optional("factor"), factor > 1,
       let magnitude: Double = try rope.optional("mscale_all_dim")
     else { return Float(usual) }
     let stretched = 0.1 * magnitude * log(factor) + 1
