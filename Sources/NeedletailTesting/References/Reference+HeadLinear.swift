@@ -8,8 +8,11 @@ extension Reference {
     for start in stride(from: 0, to: x.count, by: k) {
       let matrix = start / k % heads * n * k
       for column in 0..<n {
-        out.append(
-          (0..<k).reduce(0.0) { $0 + x[start + $1] * w[matrix + (isTransposed ? $1 * n + column : column * k + $1)] })
+        var sum = 0.0
+        for index in 0..<k {
+          sum += x[start + index] * w[matrix + (isTransposed ? index * n + column : column * k + index)]
+        }
+        out.append(sum)
       }
     }
     return out
@@ -17,8 +20,11 @@ extension Reference {
 
   /// Rows of two matrices of these widths, side by side.
   public static func concatenated(_ a: [Double], _ b: [Double], _ widths: [Int]) -> [Double] {
-    (0..<a.count / widths[0]).flatMap { row in
-      a[row * widths[0]..<(row + 1) * widths[0]] + b[row * widths[1]..<(row + 1) * widths[1]]
+    var out: [Double] = []
+    for row in 0..<a.count / widths[0] {
+      out += a[row * widths[0]..<(row + 1) * widths[0]]
+      out += b[row * widths[1]..<(row + 1) * widths[1]]
     }
+    return out
   }
 }
