@@ -34,7 +34,6 @@ import Testing
       .ropeTable(RopeSpec(dimensions: 4, theta: 1e4, scaling: .perDimension(factors: [1.1, 2.7]))),
       .rope(interleaved: false), .rope(interleaved: true), .attention(Attention(layer: 0, scale: 0.25)),
       .attention(Attention(layer: 7, scale: 0.1, valuesFromKeys: 512)), .concatenate,
-      .route(Routing(2, .softmax)), .experts(Experts(count: 4, activation: .silu)),
       .headLinear(isTransposed: false), .headLinear(isTransposed: true),
       .attention(Attention(layer: 7, scale: 0.1, window: 16, softcap: 50, alibiSlopes: [0.5, 0.25])), .scoredRows,
       .cast(.bfloat16), .addNorm(Norm(.rms, eps: 1e-6)), .addNorm(Norm(.layer, eps: 1e-6, weightOffset: 1)),
