@@ -68,7 +68,8 @@ extension Attention {
     guard let queryHeads = q.shape[1].fixed, let kvHeads = k.shape[1].fixed, kvHeads > 0, queryHeads % kvHeads == 0
     else { throw GraphError("has query heads that are no multiple of its key heads") }
     if inputs.count > heads.count { try require(inputs[heads.count].shape == [.fixed(queryHeads)]) }
-    let result = TensorType(q.dtype, [.tokens, .fixed(queryHeads), valuesFromKeys.map(Dim.fixed) ?? inputs[2].shape[2]])
+    let result = TensorType(
+      q.dtype, [.tokens, .fixed(queryHeads), valuesFromKeys.map(Dim.fixed) ?? inputs[2].shape[2]])
     if let valuesFromKeys {
       guard valuesFromKeys > 0, valuesFromKeys <= k.shape[2].count else {
         throw GraphError("has values of \(valuesFromKeys) in keys \(k)")

@@ -103,7 +103,8 @@ import Testing
     let query = q.columns(0..<nope).headLinear(weight("up", [heads * nope, rank]), isTransposed: true)
       .concatenated(q.columns(nope..<nope + rope).rotated(by: table, interleaved: true))
     let key = kv.columns(0..<rank).reshaped(.tokens, 1, .fixed(rank))
-      .concatenated(kv.columns(rank..<rank + rope).reshaped(.tokens, 1, .fixed(rope)).rotated(by: table, interleaved: true))
+      .concatenated(
+        kv.columns(rank..<rank + rope).reshaped(.tokens, 1, .fixed(rope)).rotated(by: table, interleaved: true))
     let mixed = builder.record(.attention(Attention(layer: 0, scale: 0.2, valuesFromKeys: rank)), [query, key])
     builder.output("out", mixed.headLinear(weight("down", [heads * value, rank])))
     return builder.graph

@@ -12,7 +12,8 @@ extension CUDACatalog {
       throw CatalogError("attention without a cache, or without its operands")
     }
     guard attention.valuesFromKeys == nil else {
-      throw CatalogError("attention on a GPU reads values that are kept beside the keys; latent attention has no kernel yet")
+      throw CatalogError(
+        "attention on a GPU reads values that are kept beside the keys; latent attention has no kernel yet")
     }
     guard max(write.headDim, write.valueDim) <= Self.largestHead else {
       throw CatalogError("attention on a GPU has heads of up to \(Self.largestHead), not \(write.headDim)")

@@ -172,6 +172,7 @@ public struct AttentionCase: KernelCase {
     return
       "attention of [\(parts)], \(shape.heads) heads over \(shape.kvHeads), \(shape.headDim) and \(shape.valueDim) "
       + "wide, \(q.name) and \(cache.name) -> \(out.name), blocks of \(blockSize), window \(options.window ?? 0), softcap "
-      + "\(options.softcap ?? 0)\(options.alibiSlopes == nil ? "" : ", slopes")\(hasSinks ? ", sinks" : "")\(options.valuesFromKeys == nil ? "" : ", values in keys"), seed \(seed)"
+      + "\(options.softcap ?? 0)\(options.alibiSlopes == nil ? "" : ", slopes")\(hasSinks ? ", sinks" : "")"
+      + "\(options.valuesFromKeys == nil ? "" : ", values in keys"), seed \(seed)"
   }
 }

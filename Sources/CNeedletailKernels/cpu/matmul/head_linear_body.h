@@ -1,5 +1,5 @@
-// Products by heads (include/head_linear.h) for one instruction set; included after matmul_kernel.h, whose items compute
-// those of weights in panels: a head's rows are an item's columns.
+// Products by heads (include/head_linear.h) for one instruction set; included after matmul_kernel.h, whose items
+// compute those of weights in panels: a head's rows are an item's columns.
 //
 // A transposed weight lies as the values of attention do: its rows are inputs, and the loops that sum values by weight
 // sum them. They are made float32 in pieces that stay in the first-level cache.
