@@ -20,6 +20,18 @@ enum Fixture {
     return try JSON.parse(bytes)
   }
 
+  /// The names, sorted, of the files in a folder that end so, without the ending.
+  static func names(in name: String, ending: String) -> [String] {
+    guard let handle = opendir("\(folder)/\(name)") else { return [] }
+    defer { closedir(handle) }
+    var names: [String] = []
+    while let entry = readdir(handle) {
+      let file = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      if file.hasSuffix(ending) { names.append(String(file.dropLast(ending.count))) }
+    }
+    return names.sorted()
+  }
+
   /// A small config, with fields of one's own.
   static func config(_ fields: [String: JSON] = [:]) throws -> ConfigJSON {
     var members = JSONObject([

@@ -4,16 +4,12 @@ import Testing
 
 /// Names and shapes against lists that `scripts/make-parameter-names` made with `transformers`, at full published size.
 @Suite struct PublishedNamesTests {
-  static let published = [
-    "Llama-2-7b", "Llama-2-13b", "Llama-2-70b", "Llama-3.1-8B", "Llama-3.1-70B", "Llama-3.1-405B", "Llama-3.2-1B",
-    "Llama-3.2-3B", "Llama-3.3-70B-Instruct", "nvidia__Llama-3.1-70B-Instruct-FP8", "Mistral-7B-v0.3", "SmolLM2-135M",
-    "TinyLlama-1.1B-Chat-v1.0",
-  ]
-  static let variants = [
-    "llama-attention-bias", "llama-mlp-bias-tied", "llama-head-dim", "mistral-defaults", "mistral-tied",
-  ]
+  /// Every list there is.
+  static let lists = Fixture.names(in: "names", ending: ".json")
 
-  @Test(arguments: published + variants)
+  @Test func listsAreFound() { #expect(Self.lists.count > 30) }
+
+  @Test(arguments: lists)
   func parametersAreThoseOfTransformers(_ name: String) throws {
     let fixture = try Fixture.json("names/\(name).json")
     let config = try #require(fixture["config"])
@@ -30,7 +26,7 @@ import Testing
   }
 
   /// Every weight of the graph is a parameter of the checkpoint, and the other way round.
-  @Test(arguments: ["Llama-3.2-1B", "Mistral-7B-v0.3", "llama-head-dim", "mistral-tied"])
+  @Test(arguments: lists)
   func graphUsesAllParameters(_ name: String) throws {
     let fixture = try Fixture.json("names/\(name).json")
     let config = try #require(fixture["config"])
