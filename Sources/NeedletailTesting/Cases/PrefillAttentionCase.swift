@@ -21,7 +21,8 @@ public struct PrefillAttentionCase: KernelCase {
   /// Shapes at which it breaks first.
   public static var edges: [PrefillAttentionCase] {
     var edges: [PrefillAttentionCase] = []
-    for step in AttentionCase.edges where step.shape.headDim % 8 == 0 && step.q == step.cache {
+    for step in AttentionCase.edges
+    where step.shape.headDim % 8 == 0 && step.q == step.cache && step.options.valuesFromKeys == nil {
       edges.append(PrefillAttentionCase(step, firstSequence: min(edges.count % 2, max(step.sequences.count - 1, 0))))
     }
     // Head sizes, groups and lengths around tiles of queries and keys, in the types of models.
