@@ -17,7 +17,17 @@ extension ConfigJSON {
   /// "layer_types", where it is there, calls "sliding_attention".
   public func windows(_ layerCount: Int, default usual: Int? = nil) throws(ConfigError) -> [Int?] {
     let window = try has("sliding_window") ? optional("sliding_window", in: Self.lengths) : usual
-    guard let types: [String] = try optional("layer_types") else { return Array(repeating: window, count: layerCount) }
+    return try windows(layerCount, of: window) { _ in true }
+  }
+
+  /// For each layer, how many positions a token sees: the window, in the layers that "layer_types" calls
+  /// "sliding_attention", or where there is no such field, in those that `isSliding` says.
+  public func windows(
+    _ layerCount: Int, of window: Int?, isSliding: (_ layer: Int) -> Bool
+  ) throws(ConfigError) -> [Int?] {
+    guard let types: [String] = try optional("layer_types") else {
+      return (0..<layerCount).map { isSliding($0) ? window : nil }
+    }
     guard types.count == layerCount else {
       throw ConfigError("\(path(of: "layer_types")) has \(types.count) elements for \(layerCount) layers")
     }
@@ -36,5 +46,19 @@ extension ConfigJSON {
       }
     }
     return windows
+  }
+
+  /// A number that is not negative and not absurdly large, or a value where it is missing or null.
+  public func factor(_ name: String, default usual: Float = 1) throws(ConfigError) -> Float {
+    let value: Float = try self(name, default: usual)
+    guard 0...1e6 ~= value else { throw ConfigError("\(path(of: name)) is \(value), which is out of range") }
+    return value
+  }
+
+  /// A number over 0, or nil where it is missing and there is no default; null counts as none.
+  public func positive(_ name: String, default usual: Float? = nil) throws(ConfigError) -> Float? {
+    guard let value: Float = try has(name) ? optional(name) : usual else { return nil }
+    guard value > 0, value < 1e9 else { throw ConfigError("\(path(of: name)) is \(value), which is out of range") }
+    return value
   }
 }

@@ -15,11 +15,15 @@ public protocol Layer: Sendable {
   /// The names of properties whose names in the checkpoint are not their own in snake case. An empty name stands for no
   /// step of the path: what the property holds is named as if it were the layer's own.
   static var checkpointNames: [String: String] { get }
+  /// The same of this one layer, for a type that architectures share and name differently; those of the type unless said.
+  var checkpointNames: [String: String] { get }
 }
 
 extension Layer {
   /// No odd names.
   public static var checkpointNames: [String: String] { [:] }
+  /// Those of the type.
+  public var checkpointNames: [String: String] { Self.checkpointNames }
 
   /// The names, shapes and order of all parameters, as the checkpoint has them.
   public func parameterNames(ties: [String: String] = [:]) throws(ModelError) -> ParameterNames {

@@ -89,7 +89,7 @@ extension ParameterNames {
     switch value {
     case let parameter as Parameter: found.append((parameter, path))
     case let layer as any Layer:
-      let names = type(of: layer).checkpointNames
+      let names = layer.checkpointNames
       for child in Mirror(reflecting: layer).children {
         guard let label = child.label else { continue }
         collect(child.value, path: join(names[label] ?? snakeCased(label)), limit: limit, into: &found)

@@ -120,7 +120,7 @@ import Testing
       ("silu", Activation.silu), ("gelu", .gelu), ("gelu_new", .geluTanh), ("gelu_pytorch_tanh", .geluTanh),
       ("relu", .relu), ("relu2", .reluSquared), ("quick_gelu", .quickGelu),
     ] {
-      #expect(try LlamaConfig(Fixture.config(["hidden_act": .string(name)])).activation == activation)
+      #expect(try LlamaConfig(Fixture.config(["hidden_act": .string(name)])).fields.activation == activation)
     }
   }
 }

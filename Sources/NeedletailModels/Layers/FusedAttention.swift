@@ -39,7 +39,7 @@ extension AttentionShape {
 ///       var output: Linear { cProj }
 ///       var order: FusedOrder { .stacked }
 ///     }
-public protocol FusedAttention: Layer {
+public protocol FusedAttention: AttentionLayer {
   /// hidden -> `AttentionShape.fusedWidth`
   var qkv: Linear { get }
   /// How its outputs lie.

@@ -11,12 +11,13 @@ extension Rope {
   /// "partial_rotary_factor", with the defaults of the `transformers` library (5.23, `modeling_rope_utils.py`).
   ///
   /// `headDim`: width of a head. `maximumSequenceLength`: the model's, in tokens. `theta` and `partial`: what counts where
-  /// the config says nothing. Throws a `ConfigError` where the type is not known or a field of its is missing or absurd.
+  /// the config says nothing. `layerType`: which member is read where there is one by kind of layer. Throws a `ConfigError` where the type is not known or a field of its is missing or absurd.
   public init(
     _ json: ConfigJSON, headDim: Int, maximumSequenceLength: Int, theta usualTheta: Double = 10_000,
-    partial usualPartial: Double = 1, isInterleaved: Bool = false
+    partial usualPartial: Double = 1, isInterleaved: Bool = false,
+    layerType: String? = nil
   ) throws(ConfigError) {
-    let fields = try RopeFields(json)
+    let fields = try RopeFields(json, layerType: layerType)
     let theta = try fields.positive("rope_theta", default: usualTheta)
     guard theta > 1, theta < 1e30 else { throw ConfigError("\(fields.path(of: "rope_theta")) is \(theta)") }
     let partial = try fields.positive("partial_rotary_factor", default: usualPartial)
@@ -33,15 +34,29 @@ extension Rope {
   }
 }
 
+extension ConfigJSON {
+  /// The fields of rope of a kind of layer, "full_attention" say; nil where rope is not given by kinds.
+  func ropeGroup(of layerType: String) throws(ConfigError) -> ConfigJSON? {
+    if let own = try group("rope_parameters")?.group(ifObject: layerType) { return own }
+    return try group("rope_scaling")?.group(ifObject: layerType)
+  }
+}
+
 /// The fields of rope in a config, wherever they stand.
 private struct RopeFields {
   let json: ConfigJSON
   let group: ConfigJSON?
   let file: String
 
-  init(_ json: ConfigJSON) throws(ConfigError) {
-    self.json = json
+  init(_ json: ConfigJSON, layerType: String?) throws(ConfigError) {
     file = json.file
+    if let layerType, let own = try json.ropeGroup(of: layerType) {
+      // What stands beside it is of other layers.
+      self.json = own
+      group = own
+      return
+    }
+    self.json = json
     let old = try json.group("rope_scaling")
     group = if let old, !old.fields.isEmpty { old } else { try json.group("rope_parameters") }
     for name in group?.fields ?? [] where try group?.group(ifObject: name) != nil {
@@ -77,10 +92,11 @@ private struct RopeFields {
   }
 
   func scaling(_ dimensions: Int, _ maximumLength: Int) throws(ConfigError) -> (Rope.Scaling, Float) {
-    // The older name of the field is "type", and that of "longrope" is "su".
+    // The older name of the field is "type", and those of "longrope" are "su" and, with its factors, "yarn".
     let typeField = group?.has("rope_type") == true ? "rope_type" : "type"
     let kinds: [String: Kind] = [
-      "default": .none, "linear": .linear, "dynamic": .dynamic, "llama3": .llama3, "yarn": .yarn,
+      "default": .none, "linear": .linear, "dynamic": .dynamic, "llama3": .llama3,
+      "yarn": group?.has("short_factor") == true ? .longRope : .yarn,
       "longrope": .longRope, "su": .longRope,
     ]
     switch try group?.choice(typeField, default: Kind.none, kinds) ?? .none {

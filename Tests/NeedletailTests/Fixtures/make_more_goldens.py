@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 CASES, MORE = {}, []
 TINY = dict(vocab_size=97, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=128,
             bos_token_id=1, eos_token_id=2, pad_token_id=0)
+LLAMA = dict(TINY, num_key_value_heads=2, intermediate_size=72)
 GPT2 = dict(vocab_size=97, n_embd=32, n_layer=2, n_head=4, n_positions=128, bos_token_id=1, eos_token_id=2)
 
 
@@ -124,6 +125,159 @@ def bloom():
         "bloom_residual_after_norm": T.BloomConfig(**tiny, n_head=6, apply_residual_connection_post_layernorm=True),
         "bloom_12_heads": T.BloomConfig(**tiny, n_head=12, layer_norm_epsilon=1e-3),
         "bloom_untied": T.BloomConfig(**tiny, n_head=5, tie_word_embeddings=False, pretraining_tp=2),
+    }
+
+@case
+def qwen2_windows():
+    return T.Qwen2Config(**dict(LLAMA, num_hidden_layers=3), use_sliding_window=True, sliding_window=9, max_window_layers=1)
+
+@case
+def gemma3_nested_rope():
+    return T.Gemma3TextConfig(**dict(LLAMA, num_hidden_layers=4), head_dim=12, query_pre_attn_scalar=24, sliding_window=8,
+        sliding_window_pattern=3, rope_parameters=dict(
+            full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1e6),
+            sliding_attention=dict(rope_type="default", rope_theta=1e4)))
+
+@case
+def olmo_clip(): return T.OlmoConfig(**LLAMA, clip_qkv=0.4)
+
+@case
+def olmo3():
+    return T.Olmo3Config(**dict(LLAMA, num_hidden_layers=4), sliding_window=8, rope_parameters=dict(
+        full_attention=dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=32, rope_theta=5e5),
+        sliding_attention=dict(rope_type="default", rope_theta=5e5)))
+
+@case
+def cohere2():
+    return T.Cohere2Config(**dict(LLAMA, num_hidden_layers=4), sliding_window=8, logit_scale=0.25)
+
+@case
+def cohere_qk_norm(): return T.CohereConfig(**LLAMA, use_qk_norm=True, logit_scale=0.5, attention_bias=True)
+
+@case
+def stablelm_parallel():
+    return T.StableLmConfig(**LLAMA, use_parallel_residual=True, qk_layernorm=True, use_qkv_bias=True,
+                            partial_rotary_factor=0.25)
+
+@case
+def phi_qk_norm(): return T.PhiConfig(**LLAMA, qk_layernorm=True, partial_rotary_factor=0.5, tie_word_embeddings=True)
+
+@case
+def phi3_partial_window():
+    return T.Phi3Config(**LLAMA, partial_rotary_factor=0.75, sliding_window=9, tie_word_embeddings=True,
+                        original_max_position_embeddings=128)
+
+@case
+def glm(): return T.GlmConfig(**LLAMA, head_dim=12, partial_rotary_factor=0.5)
+
+@case
+def glm4(): return T.Glm4Config(**LLAMA, head_dim=12, partial_rotary_factor=0.5, attention_bias=True)
+
+@case
+def nemotron(): return T.NemotronConfig(**LLAMA, partial_rotary_factor=0.5)
+
+@case
+def arcee(): return T.ArceeConfig(**LLAMA)
+
+@case
+def smollm3(): return T.SmolLM3Config(**dict(LLAMA, num_hidden_layers=4))
+
+@case
+def exaone4(): return T.Exaone4Config(**dict(LLAMA, num_hidden_layers=4), sliding_window=8, sliding_window_pattern=4)
+
+@case
+def helium(): return T.HeliumConfig(**LLAMA, head_dim=8)
+
+@case
+def ernie4_5(): return T.Ernie4_5Config(**LLAMA, head_dim=12, use_bias=True)
+
+@case
+def seed_oss(): return T.SeedOssConfig(**LLAMA, head_dim=12, attention_out_bias=True)
+
+@case
+def ministral():
+    return T.MinistralConfig(**LLAMA, head_dim=12, sliding_window=8, layer_types=["full_attention", "sliding_attention"])
+
+@more
+def qwen():
+    wide = dict(LLAMA, hidden_size=60, num_attention_heads=5, num_key_value_heads=1, num_hidden_layers=3, vocab_size=131)
+    types = ["sliding_attention", "full_attention", "sliding_attention"]
+    rope = lambda kind, **fields: dict(rope_type=kind, rope_theta=1e6, **fields)
+    return {
+        "qwen2_wide": T.Qwen2Config(**wide, tie_word_embeddings=True, hidden_act="gelu"),
+        "qwen2_layer_types": T.Qwen2Config(**wide, use_sliding_window=True, sliding_window=5, layer_types=types),
+        "qwen2_yarn": T.Qwen2Config(**wide, rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=32)),
+        "qwen3_bias": T.Qwen3Config(**wide, head_dim=20, attention_bias=True, tie_word_embeddings=True),
+        "qwen3_windows": T.Qwen3Config(**wide, head_dim=8, use_sliding_window=True, sliding_window=11, max_window_layers=2),
+        "qwen3_linear": T.Qwen3Config(**wide, head_dim=12, rope_parameters=rope("linear", factor=3.0)),
+    }
+
+@more
+def gemmas():
+    wide = dict(LLAMA, hidden_size=60, num_attention_heads=6, num_key_value_heads=1, num_hidden_layers=3, vocab_size=131)
+    types = ["full_attention", "sliding_attention", "full_attention"]
+    return {
+        "gemma_untied_bias": T.GemmaConfig(**wide, head_dim=20, attention_bias=True, tie_word_embeddings=False),
+        "gemma_old_gelu": T.GemmaConfig(**wide, head_dim=10, hidden_act="gelu"),
+        "gemma2_no_caps": T.Gemma2Config(**wide, head_dim=20, query_pre_attn_scalar=30, sliding_window=7,
+            attn_logit_softcapping=None, final_logit_softcapping=None, tie_word_embeddings=False),
+        "gemma2_small_caps": T.Gemma2Config(**wide, head_dim=8, query_pre_attn_scalar=5, sliding_window=7,
+            attn_logit_softcapping=1.5, final_logit_softcapping=4.0, layer_types=types, attention_bias=True),
+        "gemma3_caps": T.Gemma3TextConfig(**wide, head_dim=20, sliding_window=5, sliding_window_pattern=2,
+            attn_logit_softcapping=2.0, final_logit_softcapping=5.0, tie_word_embeddings=False),
+        "gemma3_types": T.Gemma3TextConfig(**wide, head_dim=8, sliding_window=12, layer_types=types, attention_bias=True),
+    }
+
+@more
+def olmos():
+    wide = dict(LLAMA, hidden_size=60, num_attention_heads=6, num_key_value_heads=3, num_hidden_layers=5, vocab_size=131)
+    return {
+        "olmo_bias_tied": T.OlmoConfig(**wide, attention_bias=True, tie_word_embeddings=True),
+        "olmo2_bias_tied": T.Olmo2Config(**wide, attention_bias=True, tie_word_embeddings=True, rms_norm_eps=1e-3),
+        "olmo3_wide": T.Olmo3Config(**wide, sliding_window=3),
+        "granite_bias": T.GraniteConfig(**wide, attention_bias=True, mlp_bias=True, embedding_multiplier=12.0,
+            attention_multiplier=0.015625, residual_multiplier=0.22, logits_scaling=8.0, tie_word_embeddings=True),
+        "starcoder2_window": T.Starcoder2Config(**wide, sliding_window=10, use_bias=False, tie_word_embeddings=False),
+        "starcoder2_tied": T.Starcoder2Config(**wide, norm_epsilon=1e-3, hidden_act="gelu"),
+    }
+
+@more
+def parallel():
+    wide = dict(LLAMA, hidden_size=72, num_attention_heads=6, num_key_value_heads=2, num_hidden_layers=3, vocab_size=131)
+    types = ["full_attention", "sliding_attention", "sliding_attention"]
+    return {
+        "cohere_untied": T.CohereConfig(**wide, tie_word_embeddings=False, use_qk_norm=True, layer_norm_eps=1e-3),
+        "cohere2_types": T.Cohere2Config(**wide, sliding_window=6, layer_types=types, attention_bias=True),
+        "stablelm_norms": T.StableLmConfig(**wide, qk_layernorm=True, partial_rotary_factor=0.5, tie_word_embeddings=True),
+        "stablelm_parallel_bias": T.StableLmConfig(**wide, use_parallel_residual=True, use_qkv_bias=True,
+                                                   partial_rotary_factor=1.0, hidden_act="gelu"),
+        "phi_groups": T.PhiConfig(**wide, partial_rotary_factor=0.35, hidden_act="relu"),
+        "phi_linear": T.PhiConfig(**wide, tie_word_embeddings=True, rope_parameters=dict(
+            rope_type="linear", rope_theta=1e4, factor=2.0, partial_rotary_factor=0.5)),
+    }
+
+@more
+def fused():
+    wide = dict(LLAMA, hidden_size=60, num_attention_heads=5, num_key_value_heads=1, num_hidden_layers=3, vocab_size=131)
+    return {
+        "phi3_wide": T.Phi3Config(**wide, hidden_act="gelu_pytorch_tanh", partial_rotary_factor=0.5),
+        "glm_no_bias": T.GlmConfig(**wide, head_dim=20, attention_bias=False, partial_rotary_factor=1.0),
+        "glm_tied": T.GlmConfig(**wide, head_dim=16, tie_word_embeddings=True, partial_rotary_factor=0.25),
+        "glm4_wide": T.Glm4Config(**wide, head_dim=16, tie_word_embeddings=True, attention_bias=False),
+        "glm4_whole": T.Glm4Config(**wide, head_dim=8, partial_rotary_factor=1.0),
+        "nemotron_bias": T.NemotronConfig(**wide, attention_bias=True, mlp_bias=True, partial_rotary_factor=1.0),
+        "nemotron_head_dim": T.NemotronConfig(**wide, head_dim=16, tie_word_embeddings=True, norm_eps=1e-3),
+        "arcee_bias": T.ArceeConfig(**wide, attention_bias=True, mlp_bias=True, tie_word_embeddings=True),
+        "smollm3_windows": T.SmolLM3Config(**wide, use_sliding_window=True, sliding_window=7, no_rope_layers=[1, 0, 1]),
+        "smollm3_interval": T.SmolLM3Config(**wide, no_rope_layer_interval=2, attention_bias=True, mlp_bias=True,
+                                            tie_word_embeddings=False),
+        "exaone4_all": T.Exaone4Config(**wide, sliding_window=None, tie_word_embeddings=True,
+                                       layer_types=["full_attention"] * 3),
+        "exaone4_types": T.Exaone4Config(**wide, head_dim=20, sliding_window=7, layer_types=[
+            "full_attention", "sliding_attention", "full_attention"]),
+        "helium_bias": T.HeliumConfig(**wide, head_dim=12, attention_bias=True, mlp_bias=True),
+        "ernie_no_bias": T.Ernie4_5Config(**wide, head_dim=20, tie_word_embeddings=False),
+        "seed_oss_plain": T.SeedOssConfig(**wide, head_dim=20, attention_bias=False, mlp_bias=True),
     }
 
 
