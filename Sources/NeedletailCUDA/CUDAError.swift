@@ -49,6 +49,8 @@ enum CUDAStatus {
   static let noDevice: Int32 = 100
   /// An invalid image, none for this GPU, made by a newer toolkit than the driver knows.
   static let refusedImage: Set<Int32> = [200, 209, 222]
+  /// A call of the system failed: no device files, or no /proc.
+  static let operatingSystem: Int32 = 304
   static let graphUpdateFailure: Int32 = 910
   static let notReady: Int32 = 600
   /// Illegal address, launch timeout, assert, hardware stack error, illegal instruction, misaligned address, invalid

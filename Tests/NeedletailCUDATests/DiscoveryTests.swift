@@ -57,6 +57,7 @@ import Testing
     }
     #expect(advice(100, forbidden: ["/dev/nvidia0"]).contains("access to /dev/nvidia0"))
     #expect(advice(100, files: false).contains("--gpus all"))
+    #expect(advice(304, files: false).contains("--gpus all") && advice(304).contains("nvidia-smi"))
     #expect(advice(100).contains("CUDA_VISIBLE_DEVICES"))
     #expect(advice(803).contains("different versions"))
     #expect(Set([34, 46, 100, 802, 803, 999].map { advice($0) }).count == 6)

@@ -27,14 +27,14 @@ public struct StartTimes: Sendable, Hashable {
 }
 
 extension LoadTimes {
-  /// "GPU open after 210 ms, 24 kernels (24 cached) in 95 ms, weights 15.0 GiB in 310 ms, 52.0 GB/s"
+  /// "GPU opened in 210 ms, 24 kernels (24 cached) in 95 ms, weights 15.0 GiB in 310 ms, 52.0 GB/s"
   var sentence: String {
     let count = origins.values.reduce(0, +)
     let known = origins.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) \($0.key.rawValue)" }
     let (seconds, attoseconds) = weights.components
     let tenths = Double(weightBytes) / max(Double(seconds) + Double(attoseconds) * 1e-18, 1e-9) / 1e8
     let rate = Int(min(tenths.rounded(), 1e9))
-    return "GPU open after \(milliseconds(context)), \(count) kernel files (\(known.joined(separator: ", "))) in "
+    return "GPU opened in \(milliseconds(context)), \(count) kernel files (\(known.joined(separator: ", "))) in "
       + "\(milliseconds(modules)), weights \(gibibytes(weightBytes)) in \(milliseconds(weights)), "
       + "\(rate / 10).\(rate % 10) GB/s"
   }

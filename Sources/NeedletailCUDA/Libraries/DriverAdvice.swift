@@ -42,7 +42,7 @@ enum DriverAdvice {
     }
     switch code {
     case 34: return "this is a stub for linking; take the folder of stubs out of LD_LIBRARY_PATH"
-    case CUDAStatus.noDevice where !hasDeviceFiles:
+    case CUDAStatus.noDevice where !hasDeviceFiles, CUDAStatus.operatingSystem where !hasDeviceFiles:
       return "there is no /dev/nvidia0: start the container with --gpus all, or load the module with nvidia-modprobe"
     case CUDAStatus.noDevice: return "the driver sees no GPU; CUDA_VISIBLE_DEVICES may hide them all"
     case 46: return "another process has the GPU for itself (compute mode); nvidia-smi names it"

@@ -59,12 +59,21 @@ enum SystemFiles {
   /// The reason of the last failure of a system call.
   static func reason(_ code: Int32 = errno) -> String { String(cString: strerror(code)) }
 
-  /// Makes a folder and those above it. Whether it is there now.
+  /// Makes a folder and those above it. Whether it is there now; where it is not, `errno` says why.
   static func makeFolder(_ path: String) -> Bool {
     if isDirectory(path) { return true }
+    if exists(path) {
+      errno = ENOTDIR
+      return false
+    }
     let above = parent(path)
     if above != path, above != ".", !makeFolder(above) { return false }
-    return mkdir(path, 0o755) == 0 || isDirectory(path)
+    if mkdir(path, 0o755) == 0 { return true }
+    let code = errno
+    // Another process may have been faster.
+    if isDirectory(path) { return true }
+    errno = code
+    return false
   }
 
   /// All bytes of a regular file of at most `limit` bytes; nil where it cannot be read.

@@ -46,7 +46,7 @@ extension CUDADevice {
     let start = ContinuousClock.now
     let context = try context()
     var times = LoadTimes()
-    times.context = ContinuousClock.now - start
+    times.context = try openingTime()
     let launches = launches(of: plan) + kernels
     let (cache, libraries) = (cache, libraries)
     let isWanted = Flag(true)
@@ -107,9 +107,9 @@ private final class Flag: Sendable {
   }
 }
 
-/// What loading a plan took, from its start; parts run at the same time.
+/// What loading a plan took; parts run at the same time.
 public struct LoadTimes: Sendable, Hashable {
-  /// Until the GPU was open.
+  /// Opening the GPU, which was begun before.
   public var context = Duration.zero
   /// Finding, compiling and loading kernels.
   public var modules = Duration.zero

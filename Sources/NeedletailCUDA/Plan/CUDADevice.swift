@@ -38,7 +38,7 @@ public final class CUDADevice: Device {
   public let libraries: CUDALibraries
   /// Compiled kernels on disk.
   public let cache: CubinCache
-  private let opening: Background<Context>
+  private let opening: Background<(Context, Duration)>
 
   /// Finds the GPU and starts to open it, which takes some tenths of a second and is waited for when a plan is loaded.
   /// Throws a sentence where there is no driver, no such GPU, or one that is too old.
@@ -58,12 +58,18 @@ public final class CUDADevice: Device {
     self.options = options
     self.libraries = libraries
     self.cache = cache
-    opening = Background { try Context(driver, ordinal: options.ordinal) }
+    opening = Background {
+      let start = ContinuousClock.now
+      return (try Context(driver, ordinal: options.ordinal), ContinuousClock.now - start)
+    }
     libraries.openAhead(withProducts: options.allowsLibraries)
   }
 
   /// The GPU's context; the first call waits until it is open.
-  public func context() throws -> Context { try opening.value() }
+  public func context() throws -> Context { try opening.value().0 }
+
+  /// What opening it took.
+  func openingTime() throws -> Duration { try opening.value().1 }
 
   /// What configurations are chosen by.
   public var traits: GPUTraits {

@@ -23,7 +23,7 @@ extension GPUCheck {
         let cache = CubinCache(folder: "/dev/null/kernels", bundledFolder: nil) { warnings.add($0) }
         let answer = try model.answer(cache: cache)
         try expectAll(answer, .compiled)
-        return try warnings.only("/dev/null/kernels cannot be made", "compiled at every start")
+        return try warnings.only("/dev/null/kernels cannot be made (Not a directory)", "compiled at every start")
       },
       GPUCheck("fault/kernel cache/of another user") { _ in
         try child(model, naming: "Permission denied", "compiled at every start") { ["user", "65534"] }
