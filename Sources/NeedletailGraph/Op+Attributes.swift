@@ -20,6 +20,7 @@ extension Op {
     case .headLinear: "head_linear"
     case .attention: "attention"
     case .route: "route"
+    case .positionScale: "position_scale"
     case .experts: "experts"
     case .scoredRows: "scored_rows"
     case .cast: "cast"
@@ -61,6 +62,7 @@ extension Op {
     case .headLinear(let isTransposed): a.set("transposed", isTransposed, unless: false)
     case .attention(let attention): attention.write(to: &a)
     case .route(let routing): routing.write(to: &a)
+    case .positionScale(let scale): scale.write(to: &a)
     case .experts(let experts): experts.write(to: &a)
     case .cast(let dtype): a["dtype"] = dtype.name
     case .gatedActivation(let activation): a["activation"] = "\(activation)"
@@ -107,6 +109,7 @@ extension Op {
     case "head_linear": self = .headLinear(isTransposed: a.bool("transposed"))
     case "attention": self = .attention(try Attention(a))
     case "route": self = .route(try Routing(a))
+    case "position_scale": self = .positionScale(try PositionScale(a))
     case "experts": self = .experts(try Experts(a))
     case "scored_rows": self = .scoredRows
     case "cast":
@@ -148,6 +151,7 @@ extension Attention {
     a.set("layer", layer)
     a.set("scale", scale)
     if let window { a.set("window", window) }
+    if let chunk { a.set("chunk", chunk) }
     if let softcap { a.set("softcap", softcap) }
     if let alibiSlopes { a["alibi"] = alibiSlopes.map { "\($0)" }.joined(separator: " ") }
     if let valuesFromKeys { a.set("values_from_keys", valuesFromKeys) }

@@ -72,6 +72,11 @@ extension Op {
     case .concatenate: return [try Self.concatenatedType(inputs)]
     case .headLinear(let isTransposed): return [try Self.headLinearType(inputs, isTransposed: isTransposed)]
     case .attention(let attention): return [try attention.resultType(inputs)]
+    case .positionScale:
+      try need(2...2)
+      try require(inputs[0].shape.count == 3 && inputs[0].shape[0] == .tokens && inputs[1].shape == [.tokens])
+      try require(!inputs[1].dtype.isReal)
+      return [inputs[0]]
     case .route(let routing): return try routing.resultTypes(inputs)
     case .experts(let experts): return [try experts.resultType(inputs)]
     case .scoredRows:

@@ -45,6 +45,8 @@ public enum Op: Hashable, Sendable {
   /// (x [rows, width], experts int [rows, k], weights [rows, k], gates and ups [experts * 2 inner, width], downs
   /// [experts * width, inner], biases [experts * 2 inner] and [experts * width]?) -> [rows, width].
   case experts(Experts)
+  /// (x [tokens, heads, d], positions int [tokens]) -> x, each token's times a factor of its position.
+  case positionScale(PositionScale)
   /// (x [tokens, width...]) -> [scored rows, width...]: the rows whose logits are needed.
   case scoredRows
   /// (x) -> the same in another storage type.
@@ -126,6 +128,8 @@ public struct Attention: Hashable, Sendable {
   public var scale: Float
   /// How many positions a query sees, itself included; nil: all.
   public var window: Int?
+  /// A query sees its own chunk of so many positions only, counted from the sequence's start; nil: all.
+  public var chunk: Int?
   /// c in c tanh(score / c); nil: none.
   public var softcap: Float?
   /// Slope of each query head's distance penalty (Press et al. 2022); nil: none.
@@ -136,8 +140,9 @@ public struct Attention: Hashable, Sendable {
   /// Attention of a layer.
   public init(
     layer: Int, scale: Float, window: Int? = nil, softcap: Float? = nil, alibiSlopes: [Float]? = nil,
-    valuesFromKeys: Int? = nil
+    valuesFromKeys: Int? = nil, chunk: Int? = nil
   ) {
+    self.chunk = chunk
     self.layer = layer
     self.scale = scale
     self.window = window

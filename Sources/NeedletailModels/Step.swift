@@ -37,16 +37,18 @@ public final class Step {
   /// v [tokens, kv heads, dv] -> [tokens, heads, dv].
   ///
   /// Layers are counted in the order of the calls. `window`: how many positions a query sees, itself included; nil: all.
+  /// `chunk`: a query sees only its own chunk of so many positions; nil: all.
   /// `scale`: factor of the scores, 1 / √d unless given. `softcap`: c in c tanh(score / c). `alibiSlopes`: one a query
   /// head. `sinks` [heads]: logits that take part in the softmax and add nothing.
   public func attend(
-    _ q: Tensor, _ k: Tensor, _ v: Tensor, window: Int? = nil, scale: Float? = nil, softcap: Float? = nil,
-    alibiSlopes: [Float]? = nil, sinks: Tensor? = nil
+    _ q: Tensor, _ k: Tensor, _ v: Tensor, window: Int? = nil, chunk: Int? = nil, scale: Float? = nil,
+    softcap: Float? = nil, alibiSlopes: [Float]? = nil, sinks: Tensor? = nil
   ) -> Tensor {
-    precondition(window ?? 1 > 0, "window: \(window ?? 0)")
+    precondition(window ?? 1 > 0 && chunk ?? 1 > 0, "window: \(window ?? 0), chunk: \(chunk ?? 0)")
+    let chunk = chunk.flatMap { $0 < maximumSequenceLength ? $0 : nil }
     let attention = Attention(
       layer: attentionCount, scale: scale ?? Float(1 / Double(q.type.width).squareRoot()), window: window,
-      softcap: softcap, alibiSlopes: alibiSlopes)
+      softcap: softcap, alibiSlopes: alibiSlopes, chunk: chunk)
     attentionCount += 1
     return builder.record(.attention(attention), [q, k, v] + (sinks.map { [$0] } ?? []))
   }

@@ -4,9 +4,9 @@
 // block_tables[s * block_table_stride + p / block_size] at offset p % block_size. Cache layout: see rope.h.
 // Query head h reads kv head h / (heads / kv_heads).
 // score = softcap(scale * q.k) + alibi_slopes[h] * (key position - query position); keys at query - key >= window are
-// not seen (window 0: all are). values_in_keys: the values are the first value_dim elements of the keys, and the cache
-// has no others. softcap c > 0: c * tanh(s / c). sinks: [heads] extra logits that take part in the
-// softmax's denominator only, or null.
+// not seen (window 0: all are), nor are those before the query's chunk of `chunk` positions (0: one chunk for all).
+// values_in_keys: the values are the first value_dim elements of the keys, and the cache has no others. softcap c > 0:
+// c * tanh(s / c). sinks: [heads] extra logits that take part in the softmax's denominator only, or null.
 //
 // Tiles of keys lie at absolute positions (multiples of NT_ATTENTION_TILE), whatever the block size and the chunks of
 // the prompt, and a query's arithmetic does not depend on its neighbours: a request's bits depend on itself only.
@@ -42,7 +42,9 @@ typedef struct {
   nt_i32 cache_dtype;
   nt_i32 out_dtype;
   nt_i32 values_in_keys;
+  nt_i32 chunk;
+  nt_i32 reserved;
 } nt_attention_arguments;
-NT_CHECK_SIZE(nt_attention_arguments, 152);
+NT_CHECK_SIZE(nt_attention_arguments, 160);
 
 #endif

@@ -34,8 +34,9 @@ const char *nt_isa_name(nt_isa isa);
 // The cores this process may run on.
 int nt_cpu_core_count(void);
 
-// The kernel of that name ("matmul", "head_linear", "rms_norm", "rope_table", "rope_cache_write", "attention", "gated_activation",
-// "unary", "binary", "gather_rows", "sample") for an instruction set, or the widest below it; null: no such kernel.
+// The kernel of that name ("matmul", "head_linear", "rms_norm", "rope_table", "rope_cache_write", "attention",
+// "gated_activation", "unary", "binary", "gather_rows", "sample", "route", "sort_experts", "grouped_matmul",
+// "combine_experts", "position_scale") for an instruction set, or the widest below it; null: no such kernel.
 nt_cpu_kernel nt_cpu_find_kernel(const char *name, nt_isa isa);
 
 // Bytes of a weight [n, k] in panels.

@@ -38,6 +38,24 @@ typedef struct {
 } nt_unary_arguments;
 NT_CHECK_SIZE(nt_unary_arguments, 80);
 
+// position_scale: out[r, :] = x[r, :] * (1 + factor * log(1 + (positions[r] + 1) / period)), where the division gives whole
+// numbers.
+typedef struct {
+  const void *x;
+  const nt_i32 *positions;  // [rows]
+  void *out;
+  nt_i64 rows;
+  nt_i64 x_stride;
+  nt_i64 out_stride;
+  nt_i32 width;
+  nt_i32 period;
+  float factor;
+  nt_i32 x_dtype;
+  nt_i32 out_dtype;
+  nt_i32 reserved;
+} nt_position_scale_arguments;
+NT_CHECK_SIZE(nt_position_scale_arguments, 72);
+
 // binary: out = a op b. b_stride 0 repeats one row of b for all rows (a bias). operation: 0 add, 1 multiply, 2 subtract,
 // 3 divide.
 typedef struct {

@@ -30,6 +30,7 @@ extension CPUCatalog {
     builder.arguments.value_dim = Int32(valueDim)
     builder.arguments.block_size = Int32(node.limits.blockSize)
     builder.arguments.window = Int32(clamping: attention.window ?? 0)
+    builder.arguments.chunk = Int32(clamping: attention.chunk ?? 0)
     builder.arguments.scale = attention.scale
     builder.arguments.softcap = attention.softcap ?? 0
     builder.arguments.q_dtype = q.type.dtype.rawValue

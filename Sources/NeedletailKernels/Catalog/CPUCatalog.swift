@@ -55,6 +55,7 @@ public struct CPUCatalog: KernelCatalog {
     case .concatenate: concatenate(node)
     case .headLinear(let isTransposed): [try headLinearChecked(node, isTransposed: isTransposed)]
     case .attention(let attention): try self.attention(node, attention)
+    case .positionScale(let scale): [positionScale(node, scale)]
     case .route(let routing): [route(node, routing)]
     case .experts(let experts): try self.experts(node, experts)
     case .scoredRows: [scoredRows(node)]

@@ -86,6 +86,7 @@ public struct CUDACatalog: KernelCatalog {
     case .route, .experts: throw CatalogError("a mixture of experts has no kernel on a GPU yet")
     case .concatenate: concatenated(node)
     case .headLinear: throw CatalogError("a product of heads with a matrix each has no kernel on a GPU yet")
+    case .positionScale: throw CatalogError("factors of queries by position have no kernel on a GPU yet")
     case .ropeCacheWrite, .pagedAttention, .attention:
       throw CatalogError("attention without the write of its keys and values has no kernel on a GPU")
     }

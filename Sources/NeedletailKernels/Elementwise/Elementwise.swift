@@ -62,6 +62,26 @@ extension KernelCatalog {
       cost: cost(node, operations: 1))
   }
 
+  func positionScale(_ node: LoweredNode, _ scale: PositionScale) -> Launch {
+    let (x, out) = (node.inputs[0], node.results[0])
+    let width = x.type.shape.dropFirst().reduce(1) { $0 * ($1.fixed ?? 1) }
+    var builder = ArgumentBuilder(nt_position_scale_arguments())
+    builder.bind(\.x, x.reference)
+    builder.bind(\.positions, node.inputs[1].reference)
+    builder.bind(\.out, out.reference)
+    builder.count(\.rows, .tokens)
+    builder.arguments.x_stride = Int64(width)
+    builder.arguments.out_stride = Int64(width)
+    builder.arguments.width = Int32(width)
+    builder.arguments.period = Int32(clamping: scale.period)
+    builder.arguments.factor = scale.factor
+    builder.arguments.x_dtype = x.type.dtype.rawValue
+    builder.arguments.out_dtype = out.type.dtype.rawValue
+    return Launch(
+      kernel: "position_scale", scope: node.scope, problem: "by position \(out.type)", arguments: builder.block,
+      cost: cost(node, operations: 1))
+  }
+
   func binary(_ node: LoweredNode, _ operation: BinaryOperation) -> Launch {
     let (a, b, out) = (node.inputs[0], node.inputs[1], node.results[0])
     var builder = ArgumentBuilder(nt_binary_arguments())

@@ -11,6 +11,10 @@ public struct AttentionHeads: Sendable {
   public var rope: Rope?
   /// How many positions a token sees, itself included; nil: all.
   public var window: Int?
+  /// A token sees its own chunk of so many positions only; nil: all.
+  public var chunk: Int?
+  /// Factor of the queries that grows with the position; nil: none.
+  public var temperature: PositionScale?
   /// Factor of the scores; nil: 1 / √(head width).
   public var scale: Float?
   /// c in c tanh(score / c); nil: none.
@@ -32,9 +36,9 @@ public struct AttentionHeads: Sendable {
     self.alibiSlopes = alibiSlopes
   }
 
-  /// Queries [tokens, heads * head width], keys and values [tokens, kv heads * head width]
+  /// Queries [tokens, heads * head width], keys and values [tokens, kv heads * head width], sinks [heads]
   /// -> [tokens, heads * head width].
-  public func callAsFunction(_ q: Tensor, _ k: Tensor, _ v: Tensor, _ step: Step) -> Tensor {
+  public func callAsFunction(_ q: Tensor, _ k: Tensor, _ v: Tensor, _ step: Step, sinks: Tensor? = nil) -> Tensor {
     let (heads, kvHeads, width) = (Dim.fixed(shape.headCount), Dim.fixed(shape.kvHeadCount), Dim.fixed(shape.headDim))
     var q = q.reshaped(.tokens, heads, width)
     var k = k.reshaped(.tokens, kvHeads, width)
@@ -43,7 +47,12 @@ public struct AttentionHeads: Sendable {
       q = rope(q, step)
       k = rope(k, step)
     }
-    let mixed = step.attend(q, k, v, window: window, scale: scale, softcap: softcap, alibiSlopes: alibiSlopes)
+    // Up to there the factor is 1.
+    if let temperature, step.maximumSequenceLength >= temperature.period {
+      q = q.scaled(by: temperature, positions: step.positions)
+    }
+    let mixed = step.attend(
+      q, k, v, window: window, chunk: chunk, scale: scale, softcap: softcap, alibiSlopes: alibiSlopes, sinks: sinks)
     return mixed.reshaped(.tokens, .fixed(shape.headCount * shape.headDim))
   }
 }

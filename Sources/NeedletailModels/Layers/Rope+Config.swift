@@ -110,8 +110,8 @@ private struct RopeFields {
       return (.dynamic(factor: factor, originalLength: maximumLength), 1)
     case .llama3:
       let (low, high) = (try required("low_freq_factor"), try required("high_freq_factor"))
-      guard low < high else {
-        throw ConfigError("\(path(of: "low_freq_factor")) is \(low), which is not below high_freq_factor, \(high)")
+      guard low <= high else {
+        throw ConfigError("\(path(of: "low_freq_factor")) is \(low), which is over high_freq_factor, \(high)")
       }
       let scaling = RopeSpec.Scaling.llama3(
         factor: Float(try required("factor")), lowFrequency: Float(low), highFrequency: Float(high),

@@ -29,19 +29,22 @@ public struct Rope: Hashable, Sendable {
   public let scaling: Scaling
   /// Factor of cosines and sines.
   public let attentionFactor: Float
+  /// Factor of cosines and sines where sequences are longer than the original length ("longrope"); nil: the same.
+  public let longAttentionFactor: Float?
   /// Pairs (2i, 2i + 1) instead of (i, i + half).
   public let isInterleaved: Bool
 
   /// Positions of so many dimensions of a head.
   public init(
     dimensions: Int, theta: Double, scaling: Scaling = .fixed(.none), attentionFactor: Float = 1,
-    isInterleaved: Bool = false
+    longAttentionFactor: Float? = nil, isInterleaved: Bool = false
   ) {
     precondition(dimensions > 0 && dimensions % 2 == 0, "rope over \(dimensions) dimensions")
     self.dimensions = dimensions
     self.theta = theta
     self.scaling = scaling
     self.attentionFactor = attentionFactor
+    self.longAttentionFactor = longAttentionFactor
     self.isInterleaved = isInterleaved
   }
 
@@ -58,7 +61,8 @@ public struct Rope: Hashable, Sendable {
     case .longRope(let short, let long, let originalLength):
       return RopeSpec(
         dimensions: dimensions, theta: theta,
-        scaling: .perDimension(factors: length > originalLength ? long : short), attentionFactor: attentionFactor)
+        scaling: .perDimension(factors: length > originalLength ? long : short),
+        attentionFactor: length > originalLength ? longAttentionFactor ?? attentionFactor : attentionFactor)
     }
   }
 

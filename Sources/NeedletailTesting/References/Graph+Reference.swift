@@ -1,5 +1,11 @@
 import NeedletailGraph
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 extension Graph {
   /// What the graph computes, node by node and in double precision, for one sequence from position 0 on, all of whose
   /// rows are scored: the meaning of every operation, in a line or few each.
@@ -125,6 +131,12 @@ private struct GraphEvaluation {
       let sinks = operands.last.flatMap { $0.shape.count == 1 ? $0 : nil }
       let query = self.write(sinks == nil ? operands : operands.dropLast(), write)
       return attend(query, attention, sinks: sinks)
+    case .positionScale(let scale):
+      let width = operands[0].elements.count / max(counts.tokens, 1)
+      let factors = operands[1].elements.map { position in
+        1 + Double(scale.factor) * log1p(Double((Int(position) + 1) / scale.period))
+      }
+      return operands[0].elements.indices.map { operands[0].elements[$0] * factors[$0 / width] }
     case .experts(let experts):
       guard let named = ExpertsOperands(operands) else { throw GraphError("operands of experts") }
       return Reference.mixed(named.x, named, experts)

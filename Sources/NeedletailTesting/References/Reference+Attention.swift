@@ -38,7 +38,8 @@ extension Reference {
     var out = [Double](repeating: 0, count: queries * shape.heads * dv)
     for query in 0..<queries {
       let position = context - queries + query
-      let first = options.window.map { max(0, position - $0 + 1) } ?? 0
+      let first = max(
+        options.window.map { max(0, position - $0 + 1) } ?? 0, options.chunk.map { position / $0 * $0 } ?? 0)
       for head in 0..<shape.heads {
         let kvHead = head / (shape.heads / shape.kvHeads)
         var scores: [Double] = []

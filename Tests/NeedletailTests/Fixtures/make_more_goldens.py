@@ -13,6 +13,7 @@ import argparse, pathlib, numpy as np, torch, transformers as T
 from safetensors.numpy import save_file
 
 CASES, MORE = {}, []
+EAGER = dict(attn_implementation="eager", experts_implementation="eager")
 TINY = dict(vocab_size=97, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=128,
             bos_token_id=1, eos_token_id=2, pad_token_id=0)
 LLAMA = dict(TINY, num_key_value_heads=2, intermediate_size=72)
@@ -281,6 +282,78 @@ def fused():
     }
 
 
+MIXTURE = dict(LLAMA, num_local_experts=6, num_experts_per_tok=2)
+QWEN_MIXTURE = dict(LLAMA, moe_intermediate_size=20, num_experts=6, num_experts_per_tok=3)
+LLAMA4 = dict(LLAMA, num_hidden_layers=4, head_dim=8, intermediate_size_mlp=56, num_local_experts=4, num_experts_per_tok=1,
+              intermediate_size=24, attention_chunk_size=16, floor_scale=16, attn_scale=0.5,
+              rope_parameters=dict(rope_type="default", rope_theta=1e4))
+PHIMOE = dict(MIXTURE, attention_bias=True, lm_head_bias=True)
+
+def longrope(dimensions):
+    return dict(rope_type="longrope", rope_theta=1e4, original_max_position_embeddings=128, short_mscale=1.1, long_mscale=1.3,
+                short_factor=[1.0 + 0.1 * i for i in range(dimensions // 2)], long_factor=[2.0 + i for i in range(dimensions // 2)])
+
+@case
+def qwen2_moe():
+    return T.Qwen2MoeConfig(**QWEN_MIXTURE, shared_expert_intermediate_size=40, decoder_sparse_step=1)
+
+@case
+def phimoe(): return T.PhimoeConfig(**PHIMOE, rope_parameters=longrope(8))
+
+@case
+def llama4_text(): return T.Llama4TextConfig(**LLAMA4, interleave_moe_layer_step=2)
+
+@case
+def olmoe(): return T.OlmoeConfig(**QWEN_MIXTURE)
+
+@case
+def granitemoe():
+    return T.GraniteMoeConfig(**MIXTURE, embedding_multiplier=2.0, attention_multiplier=0.3, residual_multiplier=0.5,
+                              logits_scaling=1.5)
+
+@case
+def glm4_moe():
+    return T.Glm4MoeConfig(**dict(LLAMA, num_hidden_layers=3), head_dim=12, moe_intermediate_size=20, n_routed_experts=8,
+        num_experts_per_tok=3, n_shared_experts=2, n_group=4, topk_group=2, routed_scaling_factor=1.7, use_qk_norm=True,
+        attention_bias=True)
+
+@case
+def dbrx():
+    return T.DbrxConfig(d_model=32, n_heads=4, n_layers=2, max_seq_len=128, vocab_size=97,
+        attn_config=dict(kv_n_heads=2, clip_qkv=1.0, rope_theta=5e4), ffn_config=dict(hidden_size=32, ffn_hidden_size=20, moe_num_experts=6, moe_top_k=3))
+
+@more
+def mixtures():
+    wide = dict(LLAMA, hidden_size=60, num_attention_heads=5, num_key_value_heads=1, num_hidden_layers=3, vocab_size=131)
+    qwen = dict(QWEN_MIXTURE, **{k: wide[k] for k in ("hidden_size", "num_attention_heads", "num_key_value_heads",
+                                                      "num_hidden_layers", "vocab_size")})
+    types = ["full_attention", "sliding_attention", "sliding_attention"]
+    oss = dict(wide, head_dim=16, num_local_experts=5, num_experts_per_tok=3)
+    return {
+        "mixtral_window": T.MixtralConfig(**wide, num_local_experts=5, num_experts_per_tok=3, sliding_window=7, hidden_act="gelu"),
+        "mixtral_tied": T.MixtralConfig(**dict(wide, intermediate_size=41), num_local_experts=3, num_experts_per_tok=1, head_dim=20, tie_word_embeddings=True),
+        "mixtral_all": T.MixtralConfig(**wide, num_local_experts=4, num_experts_per_tok=4),
+        "qwen3_moe_steps": T.Qwen3MoeConfig(**dict(qwen, num_hidden_layers=4), head_dim=12, decoder_sparse_step=2, norm_topk_prob=True, attention_bias=True),
+        "qwen3_moe_dense": T.Qwen3MoeConfig(**qwen, head_dim=8, mlp_only_layers=[1], use_sliding_window=True, sliding_window=9),
+        "qwen2_moe_window": T.Qwen2MoeConfig(**qwen, shared_expert_intermediate_size=37, norm_topk_prob=True,
+            use_sliding_window=True, sliding_window=6, max_window_layers=2, mlp_only_layers=[0], qkv_bias=False),
+        "qwen2_moe_steps": T.Qwen2MoeConfig(**qwen, shared_expert_intermediate_size=64, decoder_sparse_step=2, tie_word_embeddings=True),
+        "gpt_oss_types": T.GptOssConfig(**oss, sliding_window=5, layer_types=types),
+        "gpt_oss_small_limit": T.GptOssConfig(**dict(oss, intermediate_size=33), sliding_window=12, swiglu_limit=0.4, tie_word_embeddings=True),
+        "gpt_oss_plain_rope": T.GptOssConfig(**oss, attention_bias=False, rope_parameters=dict(rope_type="default", rope_theta=500.0)),
+        "phimoe_plain": T.PhimoeConfig(**wide, num_local_experts=5, router_jitter_noise=0.2, sliding_window=9, rope_parameters=dict(rope_type="default", rope_theta=1e4)),
+        "phimoe_tied": T.PhimoeConfig(**dict(wide, intermediate_size=20), num_local_experts=16, router_jitter_noise=0.0, lm_head_bias=True, tie_word_embeddings=True, rope_parameters=dict(rope_type="default", rope_theta=1e4)),
+        "llama4_all_sparse": T.Llama4TextConfig(**dict(LLAMA4, num_experts_per_tok=2, attention_bias=True, tie_word_embeddings=True), no_rope_layer_interval=2),
+        "llama4_layers": T.Llama4TextConfig(**dict(LLAMA4, attention_chunk_size=11), moe_layers=[1, 2], no_rope_layers=[0, 1, 1, 0], use_qk_norm=False),
+        "llama4_untuned": T.Llama4TextConfig(**dict(LLAMA4, rope_parameters=dict(rope_type="llama3", rope_theta=5e5, factor=16.0, low_freq_factor=1.0, high_freq_factor=1.0, original_max_position_embeddings=32)), attn_temperature_tuning=False),
+        "olmoe_bias": T.OlmoeConfig(**dict(qwen, num_experts_per_tok=2), norm_topk_prob=True, attention_bias=True, rms_norm_eps=1e-3),
+        "granitemoe_bias": T.GraniteMoeConfig(**wide, num_local_experts=5, num_experts_per_tok=3, attention_bias=True, tie_word_embeddings=True),
+        "glm4_moe_one_group": T.Glm4MoeConfig(**wide, head_dim=20, moe_intermediate_size=24, n_routed_experts=6, num_experts_per_tok=2,
+            first_k_dense_replace=0, norm_topk_prob=False, rope_parameters=dict(rope_type="default", rope_theta=1e4, partial_rotary_factor=1.0)),
+        "dbrx_wide": T.DbrxConfig(d_model=60, n_heads=6, n_layers=3, max_seq_len=128, vocab_size=131, attn_config=dict(kv_n_heads=3, rope_theta=1e4),
+            ffn_config=dict(hidden_size=60, ffn_hidden_size=41, moe_num_experts=4, moe_top_k=2, moe_normalize_expert_weights=None, ffn_act_fn=dict(name="gelu"))),
+    }
+
 def spread(model, name, tied):
     """Random weights that give logits far from uniform."""
     for path, p in model.named_parameters():
@@ -298,12 +371,12 @@ def logits(model, tokens): return model(torch.tensor(tokens[None].astype(np.int6
 def make(name, config, out, seed):
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    model = T.AutoModelForCausalLM.from_config(config, attn_implementation="eager").float().eval()
+    model = T.AutoModelForCausalLM.from_config(config, **EAGER).float().eval()
     spread(model, name, getattr(config, "tie_word_embeddings", False))
     directory = out / name
     model.to(torch.bfloat16).save_pretrained(directory, safe_serialization=True)
     (directory / "generation_config.json").unlink(missing_ok=True)
-    load = lambda dtype: T.AutoModelForCausalLM.from_pretrained(directory, attn_implementation="eager", dtype=dtype).eval()
+    load = lambda dtype: T.AutoModelForCausalLM.from_pretrained(directory, **EAGER, dtype=dtype).eval()
     model, golden = load(torch.float32), {}
     for i, count in enumerate((5, 37, 70)):
         prompt = rng.integers(3, config.vocab_size, count).astype(np.int32)

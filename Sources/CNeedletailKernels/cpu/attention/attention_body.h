@@ -48,7 +48,9 @@ NT_INLINE nt_i64 attention_position(const nt_attention_arguments *a, nt_i64 sequ
 }
 // The first position a query at `position` sees.
 NT_INLINE nt_i64 attention_first_seen(const nt_attention_arguments *a, nt_i64 position) {
-  return a->window > 0 && position >= a->window ? position - a->window + 1 : 0;
+  const nt_i64 first = a->window > 0 && position >= a->window ? position - a->window + 1 : 0;
+  const nt_i64 start = a->chunk > 0 ? position / a->chunk * a->chunk : 0;
+  return first > start ? first : start;
 }
 
 // Turns a row's scores of the tile at `start` into exponentials and moves the row's maximum and sum on.

@@ -2,6 +2,7 @@
 #if defined(__x86_64__)
 #include "../common/isa_avx512.h"
 #include "matmul_kernel.h"
+#include "../experts/grouped_matmul_body.h"
 #include "head_linear_body.h"
 #include "../common/isa_end.h"
 #endif

@@ -10,7 +10,8 @@
 //
 // x is read in place: the tile broadcasts single elements (or pairs) of its rows. Only where x is not of the type that
 // the tile reads is it first made float32, in the scratch (rows at a distance that is no power of two, since rows 4 KiB
-// apart fall into the same few sets of a cache).
+// apart fall into the same few sets of a cache). Rows that do not follow each other (those of an expert) are brought
+// together there too.
 #include "../../include/cpu.h"
 #include "matmul_tile.h"
 
@@ -39,20 +40,35 @@ typedef struct {
   nt_i64 padded_k;
   nt_i64 panel_bytes;
   nt_i64 block;        // of k
-  nt_i64 slab;         // of k, for x made float32; 0: x is read in place
+  nt_i64 slab;         // of k, for copies of x; 0: x is read in place
   nt_i64 slab_stride;  // bytes from row to row of it
   nt_i64 slab_row, slab_k;  // what is copied now
   nt_i64 slab_head;         // of which head, in products by heads
   nt_i64 first_column;      // columns of the first panel before it are not the product's
+  int dot;             // tiles read pairs of bfloat16, else float32
+  int reads_copies;    // x is not of the type that tiles read
+  int writes;          // items end in `out`; else their sums stay
+  float *sums;         // of the item: [panel][row][NT_PANEL]
+  const nt_i32 *row_pairs;  // row r of x is row_pairs[r] / choices, or r where this is null
+  nt_i32 choices;
 } nt_matmul_job;
 
-// Makes x[row ..< row + rows, k ..< k + slab] float32 in the scratch, zeros behind the end of k.
+NT_INLINE nt_i64 source_row(const nt_matmul_job *job, nt_i64 row) {
+  return job->row_pairs ? job->row_pairs[row] / job->choices : row;
+}
+
+// Copies x[row ..< row + rows, k ..< k + slab] to the scratch as what the tiles read, zeros behind the end of k.
 static void copy_rows(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 k) {
   const nt_matmul_arguments *a = job->a;
   const nt_i64 count = a->k - k < job->slab ? a->k - k : job->slab;
   for (nt_i64 r = 0; r < rows; r++) {
     float *to = (float *)(job->scratch->copied + r * job->slab_stride);
-    nt_i64 from = (row + r) * a->x_stride + k, i = 0;
+    nt_i64 from = source_row(job, row + r) * a->x_stride + k, i = 0;
+    if (job->dot) {
+      memcpy(to, (const nt_u16 *)a->x + from, (size_t)count * 2);
+      memset((nt_u16 *)to + count, 0, (size_t)(job->slab - count) * 2);
+      continue;
+    }
     for (; i + NT_LANES <= count; i += NT_LANES) nt_store(to + i, nt_load_as(a->x, from + i, a->x_dtype));
     if (i < count) nt_store_part(to + i, nt_load_part_as(a->x, from + i, count - i, a->x_dtype), count - i);
     if (count < job->slab) memset(to + count, 0, (size_t)(job->slab - count) * 4);
@@ -101,10 +117,10 @@ static const char *rows_at(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 k
     nt_i64 slab_k = k / job->slab * job->slab;
     if (job->slab_row != row || job->slab_k != slab_k) copy_rows(job, row, rows, slab_k);
     *stride = job->slab_stride;
-    return job->scratch->copied + 4 * (k - slab_k);
+    return job->scratch->copied + (job->dot ? 2 : 4) * (k - slab_k);
   }
   nt_i64 bytes = nt_dtype_bytes(a->x_dtype);
-  const char *x = (const char *)a->x + bytes * (row * a->x_stride + k);
+  const char *x = (const char *)a->x + bytes * (source_row(job, row) * a->x_stride + k);
   *stride = bytes * a->x_stride;
   if (k + job->group <= a->k) return x;
   // Half a group: its other half would lie behind the row's end.
@@ -136,10 +152,10 @@ static void run_item(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 panel, 
       for (nt_i64 t = 0, r = 0; t < tiles; t++) {
         nt_i64 count = (rows - r + tiles - t - 1) / (tiles - t);
         tile.x = x + r * x_stride;
-        tile.sums = job->scratch->sums + (p * rows + r) * NT_PANEL;
+        tile.sums = job->sums + (p * rows + r) * NT_PANEL;
         tile.fetch = tiles == 1 ? block + stream_ahead : next + t * (block_bytes / tiles);
         job->tile.functions[count - 1](&tile);
-        if (end == job->padded_k) finish_tile(job, tile.sums, row + r, count, (panel + p) * NT_PANEL);
+        if (end == job->padded_k && job->writes) finish_tile(job, tile.sums, row + r, count, (panel + p) * NT_PANEL);
         r += count;
       }
     }
@@ -147,8 +163,7 @@ static void run_item(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 panel, 
   }
 }
 
-// How a product is computed, and how many rows its items have at most.
-static nt_matmul_job matmul_job(const nt_matmul_arguments *a, const nt_task *task, nt_i64 *most) {
+NT_INLINE nt_matmul_job begin_matmul(const nt_matmul_arguments *a, const nt_task *task) {
 #if defined(NT_AVX512BF16)
   const int dot = a->x_dtype == NT_BF16 && a->w_dtype == NT_BF16;
 #else
@@ -156,20 +171,32 @@ static nt_matmul_job matmul_job(const nt_matmul_arguments *a, const nt_task *tas
 #endif
   nt_matmul_job job = {
     .a = a, .tile = nt_find_tile_family(a->w_dtype, dot), .scratch = task->scratch,
-    .group = nt_panel_group(a->w_dtype), .block = block_k, .slab_row = -1,
+    .group = nt_panel_group(a->w_dtype), .block = block_k, .slab_row = -1, .dot = dot,
+    .reads_copies = !dot && a->x_dtype != NT_F32, .writes = 1,
   };
+  job.sums = job.scratch->sums;
   job.padded_k = nt_panel_padded_k(a->k, job.group);
   job.panel_bytes = job.padded_k / job.group * 4 * NT_PANEL;
-  nt_i64 row_items = (a->rows + most_rows - 1) / most_rows, item_rows = (a->rows + row_items - 1) / row_items;
-  if (!dot && a->x_dtype != NT_F32) {
-    // All of k, even if the item gets fewer rows for it: a slab of k is copied again for each item.
-    while (item_rows > 64 && item_rows * (4 * job.padded_k + 128) > copied_bytes) item_rows = (item_rows + 1) / 2;
-    const nt_i64 room = (copied_bytes / item_rows - 128) / 4 / block_k * block_k;
-    job.slab = job.padded_k < room ? job.padded_k : room;
-    job.slab_stride = (4 * job.slab + 63) / 64 * 64;
-    if (job.slab_stride % 128 == 0) job.slab_stride += 64;
-  }
-  *most = item_rows;
+  return job;
+}
+
+// Items are to copy their rows of x: gives the rows of one. All of k at once, even if the item gets fewer rows for it: a
+// slab of k is copied again for each item.
+NT_INLINE nt_i64 copy_slabs(nt_matmul_job *job, nt_i64 item_rows) {
+  const nt_i64 bytes = job->dot ? 2 : 4;
+  while (item_rows > 64 && item_rows * (bytes * job->padded_k + 128) > copied_bytes) item_rows = (item_rows + 1) / 2;
+  const nt_i64 room = (copied_bytes / item_rows - 128) / bytes / block_k * block_k;
+  job->slab = job->padded_k < room ? job->padded_k : room;
+  job->slab_stride = (bytes * job->slab + 63) / 64 * 64;
+  if (job->slab_stride % 128 == 0) job->slab_stride += 64;
+  return item_rows;
+}
+
+// How a product is computed, and how many rows its items have at most.
+NT_INLINE nt_matmul_job matmul_job(const nt_matmul_arguments *a, const nt_task *task, nt_i64 *most) {
+  nt_matmul_job job = begin_matmul(a, task);
+  const nt_i64 row_items = (a->rows + most_rows - 1) / most_rows, item_rows = (a->rows + row_items - 1) / row_items;
+  *most = job.reads_copies ? copy_slabs(&job, item_rows) : item_rows;
   return job;
 }
 

@@ -1,0 +1,52 @@
+import NeedletailGraph
+
+/// The config of Qwen 3's mixtures of experts (Yang et al. 2025): Qwen 3 with mixtures in some or all layers.
+public struct Qwen3MoEConfig: BlockConfig {
+  /// As the protocol says.
+  public let fields: DecoderFields
+  /// Whether the projections of attention have biases.
+  public let attentionBias: Bool
+  /// Positions.
+  public let rope: Rope
+  /// How many positions a token sees; nil: all.
+  public let window: Int?
+  /// Experts, and those of a token.
+  public let experts: (count: Int, chosen: Int)
+  /// Inner width of an expert.
+  public let expertSize: Int
+  /// Whether the weights of a token's experts are made to add up to 1.
+  public let renormalizes: Bool
+  /// For each layer, whether it is a mixture.
+  public let isSparse: [Bool]
+
+  /// Reads a config.
+  public init(_ json: ConfigJSON) throws {
+    fields = try DecoderFields(json, kvHeadCount: 4)
+    attentionBias = try json("attention_bias", default: false)
+    rope = try fields.rope(json)
+    window =
+      try json("use_sliding_window", default: false) ? json.optional("sliding_window", in: ConfigJSON.lengths) : nil
+    experts = try json.expertCounts(json.name("num_experts", "num_local_experts"), default: 128, defaultChosen: 8)
+    expertSize = try json("moe_intermediate_size", default: 768)
+    renormalizes = try json("norm_topk_prob", default: false)
+    isSparse = try json.sparseLayers(fields.layerCount)
+  }
+
+  /// Queries and keys are normalized before they are rotated.
+  public func attention(layer: Int) -> any AttentionLayer {
+    let headDim = fields.attention.headDim
+    func norm() -> HeadNorm { HeadNorm(RMSNorm(headDim, eps: normEps), headDim) }
+    return SelfAttention(
+      AttentionHeads(fields.attention, rope: rope, window: window), bias: attentionBias, outputBias: attentionBias,
+      qNorm: norm(), kNorm: norm())
+  }
+
+  /// A mixture, or Qwen 3's.
+  public func feedForward(layer: Int) -> any UnaryLayer {
+    guard isSparse[layer] else { return GatedMLP(hiddenSize, fields.intermediateSize, activation: fields.activation) }
+    return MixtureOfExperts(
+      hiddenSize, SeparateExperts(experts.count, hiddenSize, expertSize),
+      Routing(experts.chosen, .softmax, renormalizes: renormalizes),
+      Experts(count: experts.count, activation: fields.activation))
+  }
+}
