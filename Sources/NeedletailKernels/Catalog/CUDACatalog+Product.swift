@@ -70,8 +70,8 @@ extension CUDACatalog {
       shape)
   }
 
-  /// The rows chosen and normalized by a launch each, as far as they are wanted; then the product, and the gate after it
-  /// where that is faster.
+  /// The rows chosen, normalized and converted by a launch each, as far as they are wanted; then the product, and the gate
+  /// after it where that is faster.
   private func inParts(_ call: ProductCall) throws(CatalogError) -> [Launch] {
     var launches: [Launch] = []
     var call = call
@@ -95,6 +95,12 @@ extension CUDACatalog {
       call.operands.x = normalized
       (call.operands.normWeight, call.operands.normBias, call.product.norm) = (nil, nil, nil)
       (call.product.hasNormWeight, call.product.hasNormBias) = (false, false)
+    }
+    let stored = call.operands.weight.type.dtype
+    if stored.byteCount == 2, call.operands.x.type.dtype != stored {
+      let converted = scratch(stored, call.operands.x.type.width, "converted rows")
+      try part(.cast(stored), [call.operands.x], converted)
+      call.operands.x = converted
     }
     guard let gate = call.product.gate, !prefersFusedGate(call) else { return launches + [skinny(call) ?? large(call)] }
     let both = scratch(call.operands.weight.type.dtype, call.operands.weight.type.shape[0].count, "gates and values")
