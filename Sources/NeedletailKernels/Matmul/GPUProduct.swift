@@ -42,6 +42,12 @@ public struct GPUProduct: Hashable, Sendable, Codable {
     return fixed + keptRows * ((k * 2).rounded(to: 128) + 64 + (hasNorm ? (k + 255) / 256 * 4 : 0))
   }
 
+  /// The most chunks of k that a warp has of a tile.
+  static func chunksOfSlice(_ k: Int) -> Int {
+    let chunks = (k + chunkColumns - 1) / chunkColumns
+    return (chunks + warps - 1) / warps
+  }
+
   /// How often so many tiles at a time go over the weight.
   static func passes(width: Int, isGated: Bool, tiles: Int) -> Int {
     let rows = (isGated ? 8 : 16) * tiles
@@ -58,9 +64,13 @@ extension GPUProduct {
   /// The configuration for up to 16 rows; nil where the kernel does not apply.
   static func choose(_ problem: ProductProblem, on gpu: GPUTraits) -> GPUProduct? {
     candidates(problem, on: gpu).lazy.compactMap { candidate in
-      // As many stages as there is room for: what is in flight is what keeps the memory busy.
+      // As many stages as there is room for: what is in flight is what keeps the memory busy. No more than a block has
+      // pieces for, though: what it leaves free is there for the kernel beside it in time.
       var product = candidate.product
-      let stages = (candidate.stages...10).last { stages in
+      let passes = passes(width: problem.width, isGated: problem.gate != nil, tiles: product.tiles)
+      let pieces = (passes + gpu.multiprocessors - 1) / gpu.multiprocessors * chunksOfSlice(problem.k)
+      let most = max(candidate.stages, min(10, pieces + 1))
+      let stages = (candidate.stages...most).last { stages in
         product.stages = stages
         return product.sharedBytes(k: problem.k, hasNorm: problem.norm != nil) <= gpu.sharedBytesPerBlock
       }
