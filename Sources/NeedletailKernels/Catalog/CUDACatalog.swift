@@ -83,7 +83,8 @@ public struct CUDACatalog: KernelCatalog {
       [shaped(ropeTable(node, spec), GPURope.table(dimensions: spec.dimensions, tokens: node.results[0].type.shape[0]))]
     case .rope(let interleaved): [try rotation(node, try ropeParts(node, interleaved: interleaved), .always)]
     case .cachedAttention(let write, let attention): try cachedAttention(node, write, attention)
-    case .route, .experts: throw CatalogError("a mixture of experts has no kernel on a GPU yet")
+    case .route(let routing): [try routed(node, routing)]
+    case .experts(let experts): try mixed(node, experts)
     case .concatenate: concatenated(node)
     case .headLinear: throw CatalogError("a product of heads with a matrix each has no kernel on a GPU yet")
     case .positionScale: throw CatalogError("factors of queries by position have no kernel on a GPU yet")
