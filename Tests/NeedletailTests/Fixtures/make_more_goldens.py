@@ -354,6 +354,50 @@ def mixtures():
             ffn_config=dict(hidden_size=60, ffn_hidden_size=41, moe_num_experts=4, moe_top_k=2, moe_normalize_expert_weights=None, ffn_act_fn=dict(name="gelu"))),
     }
 
+LATENT = dict(TINY, intermediate_size=48, moe_intermediate_size=24, n_routed_experts=8, num_experts_per_tok=2,
+              kv_lora_rank=16, qk_rope_head_dim=8, qk_nope_head_dim=16, v_head_dim=12, first_k_dense_replace=1)
+def yarn(**fields): return dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, beta_fast=32, beta_slow=1, mscale=1.0,
+                                original_max_position_embeddings=32) | fields
+
+@case
+def deepseek_v2():
+    return T.DeepseekV2Config(**LATENT, num_key_value_heads=4, q_lora_rank=20, n_shared_experts=1, n_group=4, topk_group=2,
+                              topk_method="group_limited_greedy", routed_scaling_factor=4.0,
+                              rope_parameters=yarn(mscale_all_dim=0.707))
+
+@case
+def deepseek_v2_lite():
+    return T.DeepseekV2Config(**LATENT, num_key_value_heads=4, q_lora_rank=None, n_shared_experts=2)
+
+@case
+def deepseek_v3_biased():
+    return T.DeepseekV3Config(**LATENT, num_key_value_heads=4, q_lora_rank=20, n_group=2, topk_group=1,
+                              rope_parameters=yarn(mscale_all_dim=1.0))
+
+@more
+def deepseek():
+    v2 = lambda **fields: T.DeepseekV2Config(**(LATENT | dict(num_key_value_heads=4, q_lora_rank=20) | fields))
+    v3 = lambda **fields: T.DeepseekV3Config(**(LATENT | dict(num_key_value_heads=4, q_lora_rank=20, n_group=2,
+                                                              topk_group=1) | fields))
+    return {
+        "deepseek_v3_dense": v3(first_k_dense_replace=2, norm_topk_prob=False),
+        "deepseek_v3_odd": v3(first_k_dense_replace=3, num_hidden_layers=3, num_attention_heads=5, num_key_value_heads=5,
+                              hidden_size=80, kv_lora_rank=37, v_head_dim=12, qk_nope_head_dim=20, qk_rope_head_dim=4,
+                              q_lora_rank=31, rms_norm_eps=1e-3),
+        "deepseek_v3_half": v3(rope_interleave=False, attention_bias=True, tie_word_embeddings=True, q_lora_rank=None,
+                               rope_parameters=yarn(mscale=0.707, mscale_all_dim=0.5)),
+        "deepseek_v3_groups": v3(n_routed_experts=12, n_group=4, topk_group=2, num_experts_per_tok=4, n_shared_experts=2,
+                                 norm_topk_prob=False, routed_scaling_factor=1.3, num_hidden_layers=3),
+        "deepseek_v3_one_group": v3(n_group=1, num_experts_per_tok=3, first_k_dense_replace=0),
+        "deepseek_v2_dense": v2(first_k_dense_replace=2, mlp_bias=True),
+        "deepseek_v2_grouped": v2(topk_method="group_limited_greedy", n_group=4, topk_group=2, num_experts_per_tok=3,
+                                  routed_scaling_factor=16.0, attention_bias=True, mlp_bias=True, n_shared_experts=3),
+        "deepseek_v2_wide": v2(hidden_size=128, num_attention_heads=16, num_key_value_heads=16, kv_lora_rank=512,
+                               qk_nope_head_dim=128, qk_rope_head_dim=64, v_head_dim=128, q_lora_rank=None,
+                               first_k_dense_replace=0),
+    }
+
+
 def spread(model, name, tied):
     """Random weights that give logits far from uniform."""
     for path, p in model.named_parameters():
@@ -362,6 +406,8 @@ def spread(model, name, tied):
         elif p.dim() >= 2: p.copy_(torch.randn_like(p) * (1.2 / p.shape[-1] ** 0.5))
         elif path.endswith("weight"): p.copy_((0.0 if p.abs().sum() == 0 else 1.0) + 0.1 * torch.randn_like(p))
         else: p.copy_(0.1 * torch.randn_like(p))
+    for path, b in model.named_buffers():
+        if path.endswith("e_score_correction_bias"): b.copy_(0.1 * torch.randn_like(b))
 
 
 def logits(model, tokens): return model(torch.tensor(tokens[None].astype(np.int64)), use_cache=False).logits[0]
