@@ -374,13 +374,18 @@ def deepseek_v3_biased():
     return T.DeepseekV3Config(**LATENT, num_key_value_heads=4, q_lora_rank=20, n_group=2, topk_group=1,
                               rope_parameters=yarn(mscale_all_dim=1.0))
 
+@case
+def deepseek_v3_dense():
+    return T.DeepseekV3Config(**LATENT | dict(first_k_dense_replace=2), num_key_value_heads=4, q_lora_rank=20)
+
 @more
 def deepseek():
     v2 = lambda **fields: T.DeepseekV2Config(**(LATENT | dict(num_key_value_heads=4, q_lora_rank=20) | fields))
     v3 = lambda **fields: T.DeepseekV3Config(**(LATENT | dict(num_key_value_heads=4, q_lora_rank=20, n_group=2,
                                                               topk_group=1) | fields))
+    wide = dict(hidden_size=128, num_attention_heads=16, num_key_value_heads=16, kv_lora_rank=512, qk_nope_head_dim=128,
+                qk_rope_head_dim=64, v_head_dim=128, q_lora_rank=None)
     return {
-        "deepseek_v3_dense": v3(first_k_dense_replace=2, norm_topk_prob=False),
         "deepseek_v3_odd": v3(first_k_dense_replace=3, num_hidden_layers=3, num_attention_heads=5, num_key_value_heads=5,
                               hidden_size=80, kv_lora_rank=37, v_head_dim=12, qk_nope_head_dim=20, qk_rope_head_dim=4,
                               q_lora_rank=31, rms_norm_eps=1e-3),
@@ -392,9 +397,8 @@ def deepseek():
         "deepseek_v2_dense": v2(first_k_dense_replace=2, mlp_bias=True),
         "deepseek_v2_grouped": v2(topk_method="group_limited_greedy", n_group=4, topk_group=2, num_experts_per_tok=3,
                                   routed_scaling_factor=16.0, attention_bias=True, mlp_bias=True, n_shared_experts=3),
-        "deepseek_v2_wide": v2(hidden_size=128, num_attention_heads=16, num_key_value_heads=16, kv_lora_rank=512,
-                               qk_nope_head_dim=128, qk_rope_head_dim=64, v_head_dim=128, q_lora_rank=None,
-                               first_k_dense_replace=0),
+        "deepseek_v2_wide": v2(**wide, first_k_dense_replace=0),
+        "deepseek_v2_wide_dense": v2(**wide, first_k_dense_replace=2),
     }
 
 
