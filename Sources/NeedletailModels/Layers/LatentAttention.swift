@@ -47,7 +47,7 @@ public struct LatentAttentionShape: Hashable, Sendable {
 /// A head's key is U c, of the latent c: its score with a query is q · U c = Uᵀq · c. So queries are brought to the
 /// latents' space instead of keys to the heads', attention has one key head whose values are the latents themselves, and
 /// each head's mixture of latents becomes its value afterwards. The sums are the paper's, in another order.
-public struct LatentAttention: Layer {
+public struct LatentAttention: AttentionLayer {
   /// hidden -> heads * query width; nil: queries are made in two steps.
   public let qProj: Linear?
   /// hidden -> query rank

@@ -3,17 +3,17 @@ import NeedletailGraph
 /// DeepSeek-V2 and V2-Lite (DeepSeek-AI 2024, arXiv 2405.04434): latent attention, and experts chosen by a softmax, within
 /// the best groups or among all.
 public enum DeepSeekV2: LatentFamily {
+  /// 64 and 2
+  public static let usualExperts: (count: Int, shared: Int, chosen: Int?) = (64, 2, nil)
   /// No.
   public static let hasChoiceBias = false
   /// 0
-  public static let usualDenseLayers = 0
-  /// 64 and 2
-  public static let usualExperts = (routed: 64, shared: 2)
+  public static let usualDenseCount = 0
   /// None.
-  public static let usualDraftLayers = 0
+  public static let usualDraftCount = 0
 
   /// A softmax over all experts; a group is as good as its best expert.
-  public static func routing(_ json: ConfigJSON) throws(ConfigError) -> Routing {
+  public static func routing(_ json: ConfigJSON, chosen: Int) throws(ConfigError) -> Routing {
     _ = try json.choice("scoring_func", default: (), ["softmax": ()])
     let isGrouped = try json.choice("topk_method", default: false, ["greedy": false, "group_limited_greedy": true])
     // The published code divides the weights by their sum and leaves the factor out, `transformers` does neither.
@@ -21,7 +21,7 @@ public enum DeepSeekV2: LatentFamily {
       throw ConfigError("\(json.path(of: "norm_topk_prob")) is true, which no DeepSeek-V2 was published with")
     }
     return Routing(
-      try json("num_experts_per_tok"), .softmax, scale: try json("routed_scaling_factor", default: 1),
+      chosen, .softmax, scale: try json.factor("routed_scaling_factor"),
       groups: isGrouped ? .init(count: try json("n_group"), chosen: try json("topk_group"), score: .maximum) : nil)
   }
 }
