@@ -33,7 +33,8 @@ import Testing
     let model = try ModelTable.standard.model(for: ConfigJSON(config))
     var used: [String: [Int]] = [:]
     for node in try model.trace().nodes {
-      if case .weight(let weight) = node.op { used[weight.parts[0].name] = weight.parts[0].shape }
+      guard case .weight(let weight) = node.op else { continue }
+      for part in weight.parts { used[part.name] = part.shape }
     }
     #expect(used == Dictionary(uniqueKeysWithValues: try model.parameters().map { ($0.name, $0.shape) }))
   }
