@@ -57,7 +57,7 @@ public struct LatentConfig<Family: LatentFamily>: BlockConfig {
     guard try json("moe_layer_freq", default: 1) == 1 else {
       throw ConfigError("\(json.path(of: "moe_layer_freq")) is not 1; dense layers between mixtures are not known here")
     }
-    guard let groups = routing.groups else { return }
+    guard let groups = routing.groups, denseCount < layerCount else { return }
     let (size, rest) = experts.count.quotientAndRemainder(dividingBy: groups.count)
     guard rest == 0, size > 1, groups.chosen <= groups.count, size * groups.chosen >= experts.chosen else {
       throw ConfigError(
