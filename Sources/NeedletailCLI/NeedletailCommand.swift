@@ -14,8 +14,7 @@ struct NeedletailCommand: AsyncParsableCommand {
     version: Version.text,
     subcommands: [
       RunCommand.self, ChatCommand.self, BuildCommand.self, BenchCommand.self, EvalCommand.self, InspectCommand.self,
-      DoctorCommand.self, KernelsCommand.self,
-      TokenizeCommand.self,
+      ModelsCommand.self, DoctorCommand.self, KernelsCommand.self, TokenizeCommand.self,
     ])
 
   /// Runs the subcommand that the arguments name, and turns what it throws into a sentence and an exit code.

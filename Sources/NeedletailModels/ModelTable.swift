@@ -76,8 +76,10 @@ public struct ModelTable: Sendable {
   public func model(for config: ConfigJSON) throws -> any LanguageModel {
     let modelType: String = try config("model_type")
     guard let type = rows[modelType] else {
+      let parts = config.unknownParts.joined(separator: ", ")
       throw ConfigError(
-        "\(config.path(of: "model_type")) is \"\(modelType)\", which is not known; known are "
+        "\(config.path(of: "model_type")) is \"\(modelType)\", which is not known"
+          + (parts.isEmpty ? "" : " (the config tells of \(parts))") + "; known are "
           + modelTypes.joined(separator: ", "))
     }
     return try type.init(config)

@@ -52,6 +52,9 @@ public struct ModelPackage: Sendable {
         throw LoadError("config.json says weights are \(dummyDType.name), of which no dummy weights can be made")
       }
     case .auto:
+      guard !directory.has("hf_quant_config.json") else {
+        throw LoadError("\(path) has a hf_quant_config.json: weights quantized by ModelOpt cannot be read yet")
+      }
       let checkpoint = try Self.checkpoint(directory.path, of: model, names: Set(parameters.map(\.name)))
       try checkpoint.check(expected: parameters, ignoring: checkpoint.names.filter { model.ignores($0) })
       self.checkpoint = checkpoint
@@ -68,7 +71,7 @@ public struct ModelPackage: Sendable {
 
   // Scales may lie inside tensors that have the usual names and shapes: computing with such weights as if they were
   // ordinary ones would give text that looks almost right.
-  private static func refuseQuantized(_ config: JSON) throws(LoadError) {
+  package static func refuseQuantized(_ config: JSON) throws(LoadError) {
     for field in ["quantization_config", "compression_config"] {
       guard let quantization = config[field], !quantization.isNull else { continue }
       let method = quantization["quant_method"]?.string.map { " by \($0)" } ?? ""

@@ -139,6 +139,9 @@ struct BadDirectory: Sendable, CustomTestStringConvertible {
       try edit(
         $0, "config.json", "\"hidden_act\"", "\"quantization_config\": {\"quant_method\": \"fp8\"}, \"hidden_act\"")
     },
+    BadDirectory("quantized weights that a file of their own tells of", "hf_quant_config.json") {
+      try $0.write("hf_quant_config.json", #"{"quantization": {"quant_algo": "NVFP4"}}"#)
+    },
     BadDirectory("compressed weights", "compression_config") {
       try edit($0, "config.json", "\"hidden_act\"", "\"compression_config\": {}, \"hidden_act\"")
     },
