@@ -15,9 +15,10 @@ import Testing
     return (try parameters(config), try parameters(whole))
   }
 
-  @Test func gemma3WithImages() throws {
-    let (own, inside) = try inside("gemma-3-4b-text", as: "gemma3")
-    #expect(own.count > 400)
+  @Test(arguments: [("gemma-3-4b-text", "gemma3"), ("mistral-tied", "mistral3")])
+  func besideImages(_ list: String, _ modelType: String) throws {
+    let (own, inside) = try inside(list, as: .string(modelType))
+    #expect(own.count > 20)
     #expect(inside == Dictionary(uniqueKeysWithValues: own.map { ("language_model." + $0.key, $0.value) }))
   }
 

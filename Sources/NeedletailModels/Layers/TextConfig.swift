@@ -52,3 +52,11 @@ public struct TextConfig<Text: BlockConfig, Place: TextPlace>: BlockConfig {
   /// The other models.
   public var ignoredPrefixes: [String] { Place.ignoredPrefixes }
 }
+
+/// The text model under "language_model", beside one for images: Gemma 3, Llama 4, Mistral Small 3.
+public enum LanguageModelPlace: TextPlace {
+  /// The text model.
+  public static let stackNames = ["model": "language_model.model", "lmHead": "language_model.lm_head"]
+  /// The others.
+  public static let ignoredPrefixes = ["vision_tower.", "vision_model.", "multi_modal_projector."]
+}

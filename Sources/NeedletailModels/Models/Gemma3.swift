@@ -60,11 +60,3 @@ extension ConfigJSON {
     return Rope(dimensions: fields.attention.headDim, theta: theta)
   }
 }
-
-/// Names in checkpoints for text and images.
-public enum Gemma3Place: TextPlace {
-  /// The text model.
-  public static let stackNames = ["model": "language_model.model", "lmHead": "language_model.lm_head"]
-  /// The others.
-  public static let ignoredPrefixes = ["vision_tower.", "multi_modal_projector."]
-}
