@@ -90,7 +90,8 @@ private struct WeightPiece {
   let target: Int
   let planned: PlannedWeight
 
-  /// Pieces of about a megabyte, so that threads finish together; whole panels where they can be.
+  /// Pieces of about a megabyte, so that threads finish together; whole panels where they can be. Larger ones of what is
+  /// stored in columns: a piece of that reads all of them, and a source may have to make them first.
   static func pieces(of planned: PlannedWeight, index: Int) -> [WeightPiece] {
     var pieces: [WeightPiece] = []
     var target = 0
@@ -98,7 +99,7 @@ private struct WeightPiece {
       let shape = part.resultShape
       let rowBytes = max(1, shape.dropFirst().reduce(planned.dtype.byteCount, *))
       let panel = Int(NT_PANEL)
-      let count = max(panel, (1 << 20) / rowBytes / panel * panel)
+      let count = max(panel, (part.transposed ? 1 << 25 : 1 << 20) / rowBytes / panel * panel)
       // A part that starts inside a panel first fills that panel.
       var first = 0
       while first < shape[0] {

@@ -25,6 +25,18 @@ struct ModelsCommandTests {
     "intermediate_size": 11008, "max_position_embeddings": 4096
     """
 
+  @Test func everyArchitectureHasAFamily() throws {
+    let outcome = CommandLineProgram.run(["models", "--json"])
+    let rows = try #require(JSON.parse(outcome.output)["architectures"]?.array)
+    #expect(rows.count > 40)
+    let table = CommandLineProgram.run(["models"]).output
+    for row in rows {
+      let type = try #require(row["model_type"]?.string)
+      #expect(row["family"]?.string != nil, "\(type) is not in ModelFamily.all; docs/models.md is to be made anew")
+      #expect(table.contains("\n\(type) "))
+    }
+  }
+
   @Test func parametersAreComparedWithThePublishedNumber() throws {
     let folder = try Self.folder([
       "Llama-2-7b": "{\(Self.llama)}", "mine": "{\(Self.llama), \"tie_word_embeddings\": true}",

@@ -72,10 +72,12 @@ public struct ModelPackage: Sendable {
   // Scales may lie inside tensors that have the usual names and shapes: computing with such weights as if they were
   // ordinary ones would give text that looks almost right.
   package static func refuseQuantized(_ config: JSON) throws(LoadError) {
-    for field in ["quantization_config", "compression_config"] {
-      guard let quantization = config[field], !quantization.isNull else { continue }
-      let method = quantization["quant_method"]?.string.map { " by \($0)" } ?? ""
-      throw LoadError("config.json has a \(field): weights quantized\(method) cannot be read yet")
+    for (place, part) in [("", config), ("text_config.", config["text_config"] ?? .null)] {
+      for field in ["quantization_config", "compression_config"] {
+        guard let quantization = part[field], !quantization.isNull else { continue }
+        let method = quantization["quant_method"]?.string.map { " by \($0)" } ?? ""
+        throw LoadError("config.json has a \(place)\(field): weights quantized\(method) cannot be read yet")
+      }
     }
   }
 

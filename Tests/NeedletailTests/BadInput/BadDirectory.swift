@@ -142,6 +142,9 @@ struct BadDirectory: Sendable, CustomTestStringConvertible {
     BadDirectory("quantized weights that a file of their own tells of", "hf_quant_config.json") {
       try $0.write("hf_quant_config.json", #"{"quantization": {"quant_algo": "NVFP4"}}"#)
     },
+    BadDirectory("quantized weights of a part", "text_config.quantization_config") {
+      try edit($0, "config.json", "\"hidden_act\"", "\"text_config\": {\"quantization_config\": {}}, \"hidden_act\"")
+    },
     BadDirectory("compressed weights", "compression_config") {
       try edit($0, "config.json", "\"hidden_act\"", "\"compression_config\": {}, \"hidden_act\"")
     },
