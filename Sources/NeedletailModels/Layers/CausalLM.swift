@@ -51,9 +51,9 @@ public struct CausalLM<Block: DecoderBlock>: LanguageModel {
     (Block.stackNames["model"] ?? "model").split(separator: ".").first.map { $0 + "." }
   }
 
-  /// Ties, what has one of the endings, and layers behind the last one that the config knows of.
+  /// Ties, what has one of the endings or beginnings, and layers behind the last one that the config knows of.
   public func ignores(_ name: String) -> Bool {
-    isTieOrIgnored(name)
+    isTieOrIgnored(name) || config.ignoredPrefixes.contains { name.hasPrefix($0) }
       || (config.layerCount..<config.layerCount + config.ignoredLayerCount).contains { layer in
         let path = [
           Block.stackNames["model"] ?? "model", Block.stackNames["layers"] ?? "layers", "\(layer).",

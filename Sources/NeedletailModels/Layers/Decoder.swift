@@ -32,6 +32,9 @@ public protocol DecoderConfig: Sendable {
   var logitSoftcap: Float? { get }
   /// Layers behind the last one that checkpoints may have and that are not read; none unless said.
   var ignoredLayerCount: Int { get }
+  /// Beginnings of the names of tensors that checkpoints may have and that are not read: those of parts beside the text
+  /// model; none unless said.
+  var ignoredPrefixes: [String] { get }
   /// The norm after the last block; an RMSNorm unless said, nil: none.
   var finalNorm: (any UnaryLayer)? { get }
 }
@@ -53,6 +56,8 @@ extension DecoderConfig {
   public var logitSoftcap: Float? { nil }
   /// None.
   public var ignoredLayerCount: Int { 0 }
+  /// None.
+  public var ignoredPrefixes: [String] { [] }
   /// An RMSNorm without an offset.
   public var finalNorm: (any UnaryLayer)? { RMSNorm(hiddenSize, eps: normEps) }
 }

@@ -13,8 +13,6 @@ public struct Gemma3Config: BlockConfig {
   public let windows: [Int?]
   /// Factor of the scores.
   public let scale: Float
-  /// c in c tanh(score / c); nil: none.
-  public let scoreSoftcap: Float?
   /// As the protocol says.
   public let logitSoftcap: Float?
 
@@ -31,7 +29,7 @@ public struct Gemma3Config: BlockConfig {
     let period = try json("sliding_window_pattern", default: 6)
     windows = try json.windows(fields.layerCount, of: window) { ($0 + 1) % period != 0 }
     scale = try json.queryScale()
-    scoreSoftcap = try json.positive("attn_logit_softcapping")
+    // "attn_logit_softcapping" is left from Gemma 2, and not applied in the reference either.
     logitSoftcap = try json.positive("final_logit_softcapping")
   }
 
@@ -43,8 +41,7 @@ public struct Gemma3Config: BlockConfig {
     let headDim = fields.attention.headDim
     let norm = { HeadNorm(RMSNorm(headDim, eps: normEps, weightOffset: 1), headDim) }
     let heads = AttentionHeads(
-      fields.attention, rope: windows[layer] == nil ? rope : localRope, window: windows[layer], scale: scale,
-      softcap: scoreSoftcap)
+      fields.attention, rope: windows[layer] == nil ? rope : localRope, window: windows[layer], scale: scale)
     return SelfAttention(
       heads, bias: attentionBias, outputBias: attentionBias, qNorm: norm(), kNorm: norm())
   }

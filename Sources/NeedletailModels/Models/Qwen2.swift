@@ -1,7 +1,7 @@
 import NeedletailGraph
 
 /// The config of Qwen 2 and 2.5 (Yang et al. 2024): Llama with biases of queries, keys and values, and windows in the
-/// upper layers of some.
+/// upper layers of some. Also that of MiMo 7B (Xiaomi 2025), whose layers for several tokens at once are not read.
 public struct Qwen2Config: BlockConfig {
   /// As the protocol says.
   public let fields: DecoderFields
@@ -9,12 +9,16 @@ public struct Qwen2Config: BlockConfig {
   public let rope: Rope
   /// For each layer, how many positions a token sees; nil: all.
   public let windows: [Int?]
+  /// As the protocol says.
+  public let ignoredPrefixes: [String]
 
   /// Reads a config.
   public init(_ json: ConfigJSON) throws {
     fields = try DecoderFields(json, kvHeadCount: 32)
     rope = try fields.rope(json)
     windows = try json.qwenWindows(fields.layerCount)
+    try json.expect("use_mrope", false)
+    ignoredPrefixes = try json("model_type", default: "qwen2") == "mimo" ? ["model.mtp_layers."] : []
   }
 
   /// Biases, but none of the output.

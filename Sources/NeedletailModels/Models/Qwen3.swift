@@ -27,3 +27,11 @@ public struct Qwen3Config: BlockConfig {
       outputBias: attentionBias, qNorm: norm(), kNorm: norm())
   }
 }
+
+/// Names in checkpoints of Qwen3-VL, whose rotary positions are the usual ones where there are no images.
+public enum Qwen3VLPlace: TextPlace {
+  /// The text model.
+  public static let stackNames = ["model": "model.language_model"]
+  /// The others.
+  public static let ignoredPrefixes = ["model.visual."]
+}

@@ -1,0 +1,62 @@
+import NeedletailGraph
+
+/// Where a checkpoint of several models keeps its text model.
+public protocol TextPlace: Sendable {
+  /// As `DecoderBlock.stackNames`.
+  static var stackNames: [String: String] { get }
+  /// As `DecoderConfig.ignoredPrefixes`: the other models.
+  static var ignoredPrefixes: [String] { get }
+}
+
+/// The text model of a config of several, such as one for images: its member "text_config". Requests with images are not
+/// known here.
+public struct TextConfig<Text: BlockConfig, Place: TextPlace>: BlockConfig {
+  /// The text model's config.
+  public let text: Text
+  /// As the protocol says.
+  public let fields: DecoderFields
+  /// The checkpoint's names.
+  public static var blockNames: [String: String] { Text.blockNames }
+  /// The checkpoint's names.
+  public static var stackNames: [String: String] { Place.stackNames }
+
+  /// Reads a config.
+  public init(_ json: ConfigJSON) throws {
+    guard let group = try json.group("text_config") else {
+      throw ConfigError("\(json.path(of: "text_config")) is missing")
+    }
+    text = try Text(group)
+    var fields = text.fields
+    if !group.has("tie_word_embeddings") {
+      fields.tiesEmbeddings = try json("tie_word_embeddings", default: fields.tiesEmbeddings)
+    }
+    self.fields = fields
+  }
+
+  /// As the text model's.
+  public func attention(layer: Int) -> any AttentionLayer { text.attention(layer: layer) }
+  /// As the text model's.
+  public func feedForward(layer: Int) -> any UnaryLayer { text.feedForward(layer: layer) }
+  /// As the text model's.
+  public func norm() -> any UnaryLayer { text.norm() }
+  /// As the text model's.
+  public var residualScale: Float { text.residualScale }
+  /// As the text model's.
+  public var embeddingScale: Float { text.embeddingScale }
+  /// As the text model's.
+  public var logitScale: Float { text.logitScale }
+  /// As the text model's.
+  public var logitSoftcap: Float? { text.logitSoftcap }
+  /// As the text model's.
+  public var headBias: Bool { text.headBias }
+  /// The other models.
+  public var ignoredPrefixes: [String] { Place.ignoredPrefixes }
+}
+
+/// The text model under "language_model", beside one for images: Gemma 3, Llama 4, Mistral Small 3.
+public enum LanguageModelPlace: TextPlace {
+  /// The text model.
+  public static let stackNames = ["model": "language_model.model", "lmHead": "language_model.lm_head"]
+  /// The others.
+  public static let ignoredPrefixes = ["vision_tower.", "vision_model.", "multi_modal_projector."]
+}
