@@ -18,7 +18,9 @@ extension Weight.Part {
   public var fault: String? {
     if let index, shape.count < 2 || !(0..<shape[0] ~= index) { return "is number \(index) of \(shape)" }
     let whole = transposed ? Array(storedShape.reversed()) : storedShape
-    guard 1...2 ~= whole.count, whole.count == 2 || !transposed else { return "is no matrix" }
+    guard 1...2 ~= whole.count, whole.count == 2 || !(transposed || hasUnitRows) else { return "is no matrix" }
+    // The length of a row is that of all its columns.
+    if hasUnitRows, transposed || columns != nil { return "has unit rows, of which only parts are read" }
     if let period {
       guard let rows, period > 0, whole[0] % period == 0, rows.lowerBound >= 0, rows.upperBound <= period else {
         return "takes \(rows.map { "\($0)" } ?? "nothing") of every \(period) of \(whole[0]) rows"

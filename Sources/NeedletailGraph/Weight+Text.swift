@@ -16,7 +16,8 @@ extension Weight {
 }
 
 extension Weight.Part: CustomStringConvertible {
-  /// "name[8, 16]", "name[8, 16]^T", "name[8, 16] rows 0..<2 of 4", "name[2, 8, 16] at 1 columns 0..<8".
+  /// "name[8, 16]", "name[8, 16]^T", "name[8, 16] rows 0..<2 of 4", "name[2, 8, 16] at 1 columns 0..<8",
+  /// "name[8, 16] unit".
   public var description: String {
     var text = "\(name)[\(shape.map(String.init).joined(separator: ", "))]"
     if transposed { text += "^T" }
@@ -24,6 +25,7 @@ extension Weight.Part: CustomStringConvertible {
     if let period { text += " of \(period)" }
     if let index { text += " at \(index)" }
     if let columns { text += " columns \(columns.lowerBound)..<\(columns.upperBound)" }
+    if hasUnitRows { text += " unit" }
     return text
   }
 
@@ -39,6 +41,7 @@ extension Weight.Part: CustomStringConvertible {
     else { throw GraphError("\(text) has no shape of one to three sizes") }
     self.init(String(text[..<open]), shape: shape, transposed: text[close...].hasPrefix("]^T"))
     let words = text[close...].split(separator: " ").dropFirst()
+    hasUnitRows = words.last == "unit"
     for (word, value) in zip(words, words.dropFirst()) {
       switch word {
       case "rows": rows = try Self.range(value)

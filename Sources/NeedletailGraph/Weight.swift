@@ -20,11 +20,13 @@ public struct Weight: Hashable, Sendable, Codable {
     public var columns: Range<Int>?
     /// Which matrix of a tensor [matrices, rows, columns], or vector of a tensor [vectors, width]; nil: the tensor is one.
     public var index: Int?
+    /// Whether each row is divided by its length √(sum of squares), when it is loaded.
+    public var hasUnitRows: Bool
 
     /// A part.
     public init(
       _ name: String, shape: [Int], transposed: Bool = false, rows: Range<Int>? = nil, period: Int? = nil,
-      columns: Range<Int>? = nil, index: Int? = nil
+      columns: Range<Int>? = nil, index: Int? = nil, hasUnitRows: Bool = false
     ) {
       self.name = name
       self.shape = shape
@@ -33,6 +35,7 @@ public struct Weight: Hashable, Sendable, Codable {
       self.period = period
       self.columns = columns
       self.index = index
+      self.hasUnitRows = hasUnitRows
     }
   }
 

@@ -10,7 +10,9 @@ public struct ModelTable: Sendable {
   /// What this package knows.
   public static let standard = ModelTable([
     "arcee": CausalLM<PreNormBlock<NemotronConfig>>.self,
+    "baichuan": CausalLM<BaichuanBlock>.self,
     "bloom": CausalLM<BLOOMBlock>.self,
+    "chatglm": CausalLM<ChatGLMBlock>.self,
     "cohere": CausalLM<ParallelBlock<CohereConfig>>.self,
     "cohere2": CausalLM<ParallelBlock<CohereConfig>>.self,
     "dbrx": CausalLM<DBRXBlock>.self,
@@ -34,6 +36,7 @@ public struct ModelTable: Sendable {
     "granite": CausalLM<PreNormBlock<GraniteConfig>>.self,
     "granitemoe": CausalLM<PreNormBlock<GraniteMoEConfig>>.self,
     "helium": CausalLM<PreNormBlock<HeliumConfig>>.self,
+    "internlm2": CausalLM<InternLM2Block>.self,
     "kimi_k2": CausalLM<PreNormBlock<LatentConfig<DeepSeekV3>>>.self,
     "llama": CausalLM<LlamaBlock>.self,
     "llama4": CausalLM<PreNormBlock<TextConfig<Llama4Config, LanguageModelPlace>>>.self,

@@ -15,13 +15,17 @@ public final class Parameter: Sendable {
   /// Whether the checkpoint has the last two dimensions in the other order: [inputs, outputs].
   public let isTransposed: Bool
 
+  /// Whether each row of the checkpoint's matrix is divided by its length √(sum of squares), when it is loaded.
+  public let hasUnitRows: Bool
+
   /// A parameter of a shape, all of whose sizes are positive.
-  public init(_ shape: [Int], split: Split? = nil, isTransposed: Bool = false) {
+  public init(_ shape: [Int], split: Split? = nil, isTransposed: Bool = false, hasUnitRows: Bool = false) {
     precondition(1...3 ~= shape.count && shape.allSatisfy { $0 > 0 }, "a parameter of shape \(shape)")
     precondition(!isTransposed || shape.count > 1, "a transposed parameter of shape \(shape)")
     self.shape = shape
     self.split = split
     self.isTransposed = isTransposed
+    self.hasUnitRows = hasUnitRows
   }
 
   /// Sizes as the checkpoint has them.
@@ -49,6 +53,6 @@ public final class Parameter: Sendable {
     }
     return Weight.Part(
       names.name(of: self) ?? ParameterNames.unreached, shape: checkpointShape, transposed: isTransposed, rows: rows,
-      period: period, index: index)
+      period: period, index: index, hasUnitRows: hasUnitRows)
   }
 }

@@ -79,6 +79,24 @@ import Testing
     }
   }
 
+  @Test(arguments: types) func unitRows(_ stored: DType) throws {
+    let source = CheckpointOfArrays(["a": [70, 50], "b": [3, 50]], stored: stored)
+    let weight = Weight(parts: [
+      .init("b", shape: [3, 50]), .init("a", shape: [70, 50], rows: 5..<40, hasUnitRows: true),
+    ])
+    let (a, b) = (source.values("a"), source.values("b"))
+    for layout in [WeightLayout.panels, .rowMajor] {
+      let found = try loaded(weight, as: .float32, layout, from: source)
+      #expect(Array(found.prefix(150)) == b)
+      for row in 0..<35 {
+        let (x, y) = (a[(row + 5) * 50..<(row + 6) * 50], found[(row + 3) * 50..<(row + 4) * 50])
+        let length = x.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        #expect(zip(x, y).allSatisfy { abs($0 / length - $1) < 1e-6 })
+        #expect(abs(y.reduce(0) { $0 + $1 * $1 } - 1) < 1e-5)
+      }
+    }
+  }
+
   @Test func largeWeightsArePreparedInPieces() throws {
     // More than a megabyte a part, with a first part that ends inside a panel.
     let source = CheckpointOfArrays(["a": [1001, 515], "b": [999, 515]], stored: .bfloat16)

@@ -61,6 +61,7 @@ import Testing
             .init("c.weight", shape: [3, 8, 8], transposed: true, rows: 0..<1, period: 2, index: 0),
           ], split: .columns)),
       .weight(Weight(parts: [.init("a.bias", shape: [4, 8], index: 3)])),
+      .weight(Weight(parts: [.init("a.weight", shape: [4, 8], rows: 1..<3, hasUnitRows: true)])),
       .route(Routing(8, .sigmoid, renormalizes: true, scale: 2.5, groups: .init(count: 8, chosen: 4, score: .topTwo))),
       .route(Routing(2, .softmax, jitter: 0.01)),
       .experts(Experts(count: 128, activation: .silu)),

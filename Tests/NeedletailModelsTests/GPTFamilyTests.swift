@@ -63,6 +63,53 @@ import Testing
     #expect(Self.complaint(mistake.type, mistake.fields).contains(mistake.sentence))
   }
 
+  struct Family: Sendable, CustomTestStringConvertible {
+    var type: String
+    var usual: [String: JSON] = [:]
+    var fields: [String]
+    var testDescription: String { type }
+    init(_ type: String, _ usual: [String: JSON], _ fields: String) {
+      (self.type, self.usual, self.fields) = (type, usual, fields.split(separator: " ").map(String.init))
+    }
+  }
+
+  static let families = [
+    Family("gpt2", [:], "n_embd n_head n_inner n_positions layer_norm_epsilon activation_function scale_attn_weights"),
+    Family("gpt_bigcode", [:], "hidden_size num_attention_heads multi_query n_inner max_position_embeddings"),
+    Family("gptj", ["rotary_dim": 4], "rotary_dim n_embd n_head n_inner rope_scaling scale_attn_weights n_positions"),
+    Family(
+      "gpt_neox", ["intermediate_size": 64, "rotary_pct": 0.5],
+      "intermediate_size rotary_pct rotary_emb_base rope_scaling hidden_act use_parallel_residual layer_norm_eps"),
+    Family(
+      "opt", ["ffn_dim": 64], "ffn_dim word_embed_proj_dim do_layer_norm_before max_position_embeddings enable_bias"),
+    Family(
+      "falcon", [:], "num_kv_heads new_decoder_architecture parallel_attn num_ln_in_parallel_attn ffn_hidden_size alibi"
+    ),
+    Family(
+      "mpt", [:], "d_model n_heads expansion_ratio max_seq_len attn_config logit_scale norm_type no_bias ffn_config"),
+    Family("bloom", [:], "n_embed n_head seq_length layer_norm_epsilon apply_residual_connection_post_layernorm"),
+    Family("baichuan", ["intermediate_size": 64], "max_position_embeddings model_max_length z_loss_weight hidden_act"),
+    Family(
+      "internlm2", ["intermediate_size": 64], "num_key_value_heads bias rope_theta rope_scaling intermediate_size"),
+    Family(
+      "chatglm", ["ffn_hidden_size": 64, "num_layers": 1, "padded_vocab_size": 96],
+      "kv_channels multi_query_attention multi_query_group_num rope_ratio ffn_hidden_size rmsnorm pre_seq_len seq_length"
+    ),
+  ]
+
+  /// Whatever a field says, a model is built and traced, or an error thrown; nothing traps.
+  @Test(arguments: families) func hostileFields(_ family: Family) throws {
+    let usual = family.usual.merging(["num_hidden_layers": 1]) { $1 }
+    let model = try Self.model(family.type, usual)
+    try model.trace().verify()
+    for field in family.fields + ["hidden_size", "num_attention_heads", "vocab_size", "tie_word_embeddings"] {
+      for value in HostileConfigTests.values {
+        guard let model = try? Self.model(family.type, usual.merging([field: value]) { $1 }) else { continue }
+        for length in [1, Int(Int32.max)] { _ = try? model.trace(maximumSequenceLength: length) }
+      }
+    }
+  }
+
   @Test func slopesOfPenalties() {
     #expect(ALiBi.slopes(headCount: 1) == [1 / 256])
     #expect(ALiBi.slopes(headCount: 4) == [0.25, 0.0625, 0.015625, 0.00390625])

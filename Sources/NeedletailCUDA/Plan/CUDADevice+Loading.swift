@@ -7,9 +7,12 @@ extension CUDADevice {
   public func load(
     _ plan: Plan, weights source: any WeightSource, blockCount: Int, progress: (@Sendable (Double) -> Void)?
   ) throws -> any LoadedPlan {
-    let kernels = source.dummy.map { DummyWeightKernels.launches(plan, $0) } ?? []
+    // Rows are scaled to unit length by the host only.
+    let isScaled = plan.weights.contains { $0.weight.parts.contains(where: \.hasUnitRows) }
+    let dummy = isScaled ? nil : source.dummy
+    let kernels = dummy.map { DummyWeightKernels.launches(plan, $0) } ?? []
     return try load(plan, blockCount: blockCount, kernels: kernels) { loading in
-      if let dummy = source.dummy {
+      if let dummy {
         try loading.makeWeights(dummy)
         progress?(1)
       } else {

@@ -39,6 +39,8 @@ public struct PrecisionPolicy: Hashable, Sendable, Codable {
   public func storage(of weight: Weight, in storedType: (String) -> DType) -> DType {
     guard weight.shape.count > 1 else { return .float32 }
     if let matrices { return matrices }
+    // What is scaled when it is loaded has other numbers than the checkpoint.
+    if weight.parts.contains(where: \.hasUnitRows) { return dtype }
     let stored = storedType(weight.parts[0].name)
     guard stored.byteCount <= 2, weight.parts.allSatisfy({ storedType($0.name) == stored }) else { return dtype }
     return stored

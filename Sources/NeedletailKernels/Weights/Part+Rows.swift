@@ -1,9 +1,36 @@
+import CNeedletailKernels
 import NeedletailGraph
 
 extension Weight.Part {
   /// Calls `body` with rows of the part as the weight has them: their first element, its storage type and the elements
   /// from row to row. What does not lie so in the source is brought into order in memory of its own.
   package func withRows(
+    _ wanted: Range<Int>, from source: any WeightSource,
+    _ body: (_ rows: UnsafeRawPointer, _ dtype: DType, _ stride: Int) throws -> Void
+  ) throws {
+    guard hasUnitRows else { return try withStoredRows(wanted, from: source, body) }
+    let width = storedWidth
+    try withStoredRows(wanted, from: source) { rows, dtype, stride in
+      try withScratch(wanted.count * width * 4) { scratch in
+        guard
+          HostRows.convert(
+            rows, dtype, stride: stride, to: scratch, .float32, rows: wanted.count, width: width, isa: nt_cpu_best_isa()
+          )
+        else { throw GraphError("\(name) is stored as \(dtype.name), of which rows have no length") }
+        let numbers = UnsafeMutableBufferPointer(
+          start: scratch.assumingMemoryBound(to: Float.self), count: wanted.count * width)
+        for row in 0..<wanted.count {
+          let range = row * width..<(row + 1) * width
+          let square = numbers[range].reduce(0.0) { $0 + Double($1) * Double($1) }
+          let factor = Float(1 / max(square.squareRoot(), 1e-12))
+          for index in range { numbers[index] *= factor }
+        }
+        try body(UnsafeRawPointer(scratch), .float32, width)
+      }
+    }
+  }
+
+  private func withStoredRows(
     _ wanted: Range<Int>, from source: any WeightSource,
     _ body: (_ rows: UnsafeRawPointer, _ dtype: DType, _ stride: Int) throws -> Void
   ) throws {

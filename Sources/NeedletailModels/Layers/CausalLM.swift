@@ -27,7 +27,10 @@ public struct CausalLM<Block: DecoderBlock>: LanguageModel {
     model = Decoder(config)
     lmHead =
       config.tiesEmbeddings
-      ? nil : Linear(config.embeddingSize, config.vocabularySize, bias: config.headBias, split: .columns)
+      ? nil
+      : Linear(
+        config.embeddingSize, config.vocabularySize, bias: config.headBias, split: .columns,
+        hasUnitRows: config.headHasUnitRows)
     headBias = config.tiesEmbeddings && config.headBias ? Parameter([config.vocabularySize]) : nil
   }
 

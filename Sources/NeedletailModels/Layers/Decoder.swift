@@ -18,6 +18,8 @@ public protocol DecoderConfig: Sendable {
   var tiesEmbeddings: Bool { get }
   /// Whether the head that is not tied has a bias; no unless said.
   var headBias: Bool { get }
+  /// Whether each row of a head that is not tied is divided by its length; no unless said.
+  var headHasUnitRows: Bool { get }
   /// Width of the embedding and of the head, where projections lead to and from the model's; the model's unless said.
   var embeddingSize: Int { get }
   /// The norm of the embedded tokens; none unless said.
@@ -42,6 +44,8 @@ public protocol DecoderConfig: Sendable {
 extension DecoderConfig {
   /// No.
   public var headBias: Bool { false }
+  /// No.
+  public var headHasUnitRows: Bool { false }
   /// The model's width.
   public var embeddingSize: Int { hiddenSize }
   /// None.

@@ -18,8 +18,7 @@ public struct BLOOMBlock: DecoderBlock {
 
   /// The block at a place in the stack.
   public init(_ config: BLOOMConfig, layer: Int) {
-    let slopes = ALiBi.slopes(headCount: config.attention.headCount)
-    selfAttention = MegatronAttention(AttentionHeads(config.attention, alibiSlopes: slopes), bias: true)
+    selfAttention = MegatronAttention(AttentionHeads(config.attention, alibiSlopes: config.alibiSlopes), bias: true)
     mlp = MegatronMLP(config.hiddenSize, 4 * config.hiddenSize, activation: .geluTanh, bias: true)
     inputLayernorm = LayerNorm(config.hiddenSize, eps: config.normEps)
     postAttentionLayernorm = LayerNorm(config.hiddenSize, eps: config.normEps)
@@ -39,6 +38,8 @@ public struct BLOOMBlock: DecoderBlock {
 public struct BLOOMConfig: DecoderConfig {
   /// Widths and counts of attention.
   public let attention: AttentionShape
+  /// Penalties of distances.
+  public let alibiSlopes: [Float]
   /// Whether sums start from what norms give instead of from what they read.
   public let addsToNorms: Bool
   /// As the protocol says.
@@ -52,6 +53,7 @@ public struct BLOOMConfig: DecoderConfig {
   public init(_ json: ConfigJSON) throws {
     attention = try AttentionShape(
       json, hiddenSize: json.name("n_embed", "hidden_size"), headCount: json.name("n_head", "num_attention_heads"))
+    alibiSlopes = ALiBi.slopes(headCount: attention.headCount)
     addsToNorms = try json("apply_residual_connection_post_layernorm", default: false)
     vocabularySize = try json("vocab_size", in: ConfigJSON.vocabularySizes)
     layerCount = try json(json.name("n_layer", "num_hidden_layers"), in: ConfigJSON.layerCounts)

@@ -208,7 +208,12 @@ private struct GraphEvaluation {
     let columnCount = whole.count == 1 ? 1 : part.transposed ? whole[0] : width
     let columns = whole.count == 1 ? 0..<1 : part.columns ?? 0..<columnCount
     return part.rowRuns(0..<part.resultShape[0]).flatMap(\.source).flatMap { row in
-      columns.map { tensor.elements[start + (part.transposed ? $0 * width + row : row * columnCount + $0)] }
+      let numbers = columns.map {
+        tensor.elements[start + (part.transposed ? $0 * width + row : row * columnCount + $0)]
+      }
+      guard part.hasUnitRows else { return numbers }
+      let length = max(numbers.reduce(0) { $0 + $1 * $1 }.squareRoot(), 1e-12)
+      return numbers.map { $0 / length }
     }
   }
 }

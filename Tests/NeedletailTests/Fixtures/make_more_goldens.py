@@ -414,25 +414,29 @@ def spread(model, name, tied):
         if path.endswith("e_score_correction_bias"): b.copy_(0.1 * torch.randn_like(b))
 
 
-def logits(model, tokens): return model(torch.tensor(tokens[None].astype(np.int64)), use_cache=False).logits[0]
-
-
 @torch.no_grad()
 def make(name, config, out, seed):
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
     model = T.AutoModelForCausalLM.from_config(config, **EAGER).float().eval()
     spread(model, name, getattr(config, "tie_word_embeddings", False))
     directory = out / name
     model.to(torch.bfloat16).save_pretrained(directory, safe_serialization=True)
     (directory / "generation_config.json").unlink(missing_ok=True)
-    load = lambda dtype: T.AutoModelForCausalLM.from_pretrained(directory, **EAGER, dtype=dtype).eval()
+
+    def load(dtype):
+        model = T.AutoModelForCausalLM.from_pretrained(directory, **EAGER, dtype=dtype).eval()
+        return lambda tokens: model(torch.tensor(tokens[None].astype(np.int64)), use_cache=False).logits[0]
+    golden(name, directory, load, config.vocab_size, np.random.default_rng(seed))
+
+
+def golden(name, directory, load, vocabulary, rng):
+    """Writes golden.safetensors and prints the errors in other types; load(dtype) gives token ids -> logits."""
     model, golden = load(torch.float32), {}
     for i, count in enumerate((5, 37, 70)):
-        prompt = rng.integers(3, config.vocab_size, count).astype(np.int32)
-        rows, tokens, gaps = logits(model, prompt).numpy(), prompt, []
+        prompt = rng.integers(3, vocabulary, count).astype(np.int32)
+        rows, tokens, gaps = model(prompt).numpy(), prompt, []
         for _ in range(24):
-            last = logits(model, tokens)[-1]
+            last = model(tokens)[-1]
             best = torch.topk(last, 2).values
             gaps.append(float(best[0] - best[1]))
             tokens = np.append(tokens, np.int32(last.argmax()))
@@ -444,7 +448,7 @@ def make(name, config, out, seed):
         other, errors = load(dtype), []
         for i in range(3):
             expected = golden[f"logits.{i}"]
-            found = logits(other, golden[f"prompt.{i}"]).float().numpy()[-len(expected):]
+            found = other(golden[f"prompt.{i}"]).float().numpy()[-len(expected):]
             errors.append(float(np.linalg.norm(found - expected) / np.linalg.norm(expected)))
         rows.append("[" + ", ".join(f"{error:.6g}" for error in errors) + "]")
     print(f'    "{name}": ({rows[0]}, {rows[1]}),', flush=True)
