@@ -35,6 +35,16 @@ import Testing
       .rope(interleaved: false), .rope(interleaved: true), .attention(Attention(layer: 0, scale: 0.25)),
       .attention(Attention(layer: 7, scale: 0.1, valuesFromKeys: 512)), .concatenate,
       .headLinear(isTransposed: false), .headLinear(isTransposed: true),
+      .attention(Attention(layer: 1, scale: 0.5, chunk: 8192)),
+      .positionScale(PositionScale(factor: 0.1, period: 8192)), .route(Routing(2, .softmaxOfChosen)),
+      .route(Routing(2, .sparseMixer, jitter: 0.01)),
+      .route(
+        Routing(
+          8, .sigmoid, renormalizes: true, scale: 2.5, groups: .init(count: 8, chosen: 4, score: .topTwo))),
+      .route(Routing(6, .softmax, scale: 16, groups: .init(count: 8, chosen: 3, score: .maximum))),
+      .experts(Experts(count: 8, activation: .silu)),
+      .experts(Experts(count: 2, activation: .gelu, weightsInput: true)),
+      .experts(Experts(count: 32, activation: .quickGelu, limit: 7, upOffset: 1)),
       .attention(Attention(layer: 7, scale: 0.1, window: 16, softcap: 50, alibiSlopes: [0.5, 0.25])), .scoredRows,
       .cast(.bfloat16), .addNorm(Norm(.rms, eps: 1e-6)), .addNorm(Norm(.layer, eps: 1e-6, weightOffset: 1)),
       .gatedActivation(.silu), .gatedActivation(.geluTanh),

@@ -33,7 +33,7 @@ public struct ModelPackage: Sendable {
     let config = try ConfigJSON(directory.config, file: directory.path(of: "config.json"))
     modelType = try config("model_type")
     let model = try models.model(for: config)
-    try Self.refuseQuantized(directory.config)
+    if format == .auto { try Self.refuseQuantized(directory.config) }
     self.model = model
     parameters = try model.parameters()
     let names = ["dtype", "torch_dtype"].compactMap { directory.config[$0]?.string }

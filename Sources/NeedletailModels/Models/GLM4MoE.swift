@@ -13,6 +13,8 @@ public struct GLM4MoEConfig: BlockConfig {
   public let experts: (count: Int, chosen: Int)
   /// Inner width of an expert; how many of it the shared expert has; layers before the first mixture.
   public let expertSize, sharedCount, denseCount: Int
+  /// Layers behind the last one that checkpoints have for drafting, and that are not read.
+  public let ignoredLayerCount: Int
   /// How experts are chosen.
   public let routing: Routing
 
@@ -26,6 +28,7 @@ public struct GLM4MoEConfig: BlockConfig {
     expertSize = try json("moe_intermediate_size", default: 1408)
     sharedCount = try json("n_shared_experts", default: 1, in: 1...1 << 10)
     denseCount = try json("first_k_dense_replace", default: 1, in: 0...10_000)
+    ignoredLayerCount = try json(json.name("num_nextn_predict_layers", "num_mtp_layers"), default: 1, in: 0...10_000)
     let (groups, chosen) = (try json("n_group", default: 1), try json("topk_group", default: 1))
     guard experts.count % groups == 0, chosen <= groups, experts.count / groups * chosen >= experts.chosen,
       groups == 1 || experts.count / groups > 1

@@ -74,8 +74,14 @@ struct Inspection {
     return groups
   }
 
-  /// "a.q.weight", "a.k.weight" is "a.{q, k}.weight".
-  private static func joined(_ names: [String]) -> String {
+  /// "a.q.weight", "a.k.weight" is "a.{q, k}.weight"; of many parts (experts) numbers are left out.
+  private static func joined(_ all: [String]) -> String {
+    var names: [String] = []
+    for name in all {
+      let components = name.split(separator: ".").map { all.count > 4 && Int($0) != nil ? "*" : String($0) }
+      let name = components.joined(separator: ".")
+      if !names.contains(name) { names.append(name) }
+    }
     guard names.count > 1, let first = names.first else { return names.first ?? "" }
     let parts = names.map { $0.split(separator: ".") }
     let common = parts.map(\.count).min() ?? 0
