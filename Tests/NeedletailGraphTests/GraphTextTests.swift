@@ -86,13 +86,13 @@ import Testing
   /// Every case of the enum stands in the list above: a new one must be added here and there.
   @Test func allOperationsAreListed() {
     let mnemonics = Set(Self.operations.map(\.mnemonic))
-    #expect(mnemonics.count == 40, "\(mnemonics.sorted())")
+    #expect(mnemonics.count == 41, "\(mnemonics.sorted())")
     for op in Self.operations {
       switch op {
       case .input, .weight, .embed, .linear, .binary, .activation, .scale, .softcap, .clamp, .norm, .reshape, .slice,
         .ropeTable,
         .rope, .concatenate, .headLinear, .attention, .scoredRows, .cast, .addNorm, .gatedActivation,
-        .ropeCacheWrite, .pagedAttention, .product, .cachedAttention, .route, .experts:
+        .ropeCacheWrite, .pagedAttention, .product, .cachedAttention, .route, .experts, .positionScale:
         break
       }
     }
