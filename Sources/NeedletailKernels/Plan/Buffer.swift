@@ -18,14 +18,10 @@ public enum Buffer: Hashable, Sendable, Codable {
   case input(String)
   /// A wanted value.
   case output(String)
-  /// Words that are zero before and after every launch (CUDA device: blocks of a launch count themselves, or leave each
-  /// other what is not zero).
+  /// Integers that are zero before and after every launch (CUDA device: blocks of a launch count themselves).
   case counters
   /// The tokens that the step before has chosen, int32 [scored rows] (CUDA device).
   case chosenTokens
-
-  /// Bytes of `counters`.
-  public static let counterBytes = 8 << 20
 }
 
 /// A place in a buffer.
