@@ -15,6 +15,11 @@ extension CUDACatalog {
       throw CatalogError(
         "attention on a GPU reads values that are kept beside the keys; latent attention has no kernel yet")
     }
+    if let chunk = attention.chunk, chunk < node.limits.sequenceLength {
+      throw CatalogError(
+        "attention on a GPU sees whole sequences or windows, not chunks of \(chunk); give --max-sequence-length \(chunk) "
+          + "or less, or --device cpu")
+    }
     guard max(write.headDim, write.valueDim) <= Self.largestHead else {
       throw CatalogError("attention on a GPU has heads of up to \(Self.largestHead), not \(write.headDim)")
     }
