@@ -40,19 +40,45 @@ struct GPUProductTests {
 
   @Test(arguments: [(17, 32), (33, 64)])
   func moreRowsAreSharedByClustersThatAreResidentAtOnce(rows: Int, bucket: Int) throws {
-    let launch = try #require(problem(4096, 4096, rows: rows).skinnyLaunch(on: .h200, weight: weight, x: x))
-    #expect(launch.function.entry == "nt_wide_product")
+    // A Blackwell GPU, which has clusters but not Hopper's matrix instructions.
+    let blackwell = GPUTraits(
+      architecture: "sm_100a", multiprocessors: 132, sharedBytesPerBlock: 232_448, l2Bytes: 60 << 20)
+    let launch = try #require(problem(4096, 4096, rows: rows).skinnyLaunch(on: blackwell, weight: weight, x: x))
+    #expect(launch.function.source == "product/wide_product.cu")
     #expect(define("NT_ROWS", launch) == bucket)
     #expect(launch.cluster == 4)
     #expect(launch.grid[0].constant == 4096 / 128 * 4)
     #expect(2 * (launch.sharedBytes + 1024) <= 228 << 10)
     // 224 passes of 128 rows: four each for 56 clusters, of the 59 that there may be.
-    let tall = try #require(problem(28672, 4096, rows: rows).skinnyLaunch(on: .h200, weight: weight, x: x))
+    let tall = try #require(problem(28672, 4096, rows: rows).skinnyLaunch(on: blackwell, weight: weight, x: x))
     #expect(tall.grid[0].constant == 56 * 4)
     let old = GPUTraits(architecture: "sm_80", multiprocessors: 108, sharedBytesPerBlock: 166_912, l2Bytes: 40 << 20)
     let alone = try #require(problem(4096, 4096, rows: rows).skinnyLaunch(on: old, weight: weight, x: x))
     #expect(alone.cluster == 1)
     #expect(alone.grid[0].constant == 32)
+  }
+
+  @Test(
+    arguments: [
+      (4096, 4096, 3, 22), (28672, 4096, 3, 30), (6144, 4096, 4, 24), (128_256, 4096, 4, 30), (64, 4096, 4, 1),
+    ])
+  func onHopperABlockTakesSeveralGroupsOfRows(n: Int, k: Int, groups: Int, clusters: Int) throws {
+    let gate: Activation? = n == 28672 ? .silu : nil
+    let launch = try #require(problem(n, k, rows: 32, gate: gate).skinnyLaunch(on: .h200, weight: weight, x: x))
+    #expect(launch.function.source == "product/sm90_wide_product.cu")
+    #expect(launch.cluster == 4)
+    #expect(define("NT_WARPGROUPS", launch) == groups)
+    #expect(launch.grid[0].constant == clusters * 4)
+    #expect(launch.threads == (groups + 1) * 128)
+    #expect(launch.tensorMaps.map(\.dimensions) == [[k, n]])
+    #expect(launch.tensorMaps.map(\.box) == [[64, groups * (gate == nil ? 64 : 32)]])
+  }
+
+  @Test(arguments: [(4096, 2), (14336, 2), (2048, 2), (3584, 1), (4104, 1), (40, 1)])
+  func onHopperTwoChunksAreMultipliedWhereSlicesHavePairsOfThem(k: Int, step: Int) {
+    let launch = problem(4096, k, rows: 64).skinnyLaunch(on: .h200, weight: weight, x: x)
+    #expect(define("NT_STEP", launch) == step)
+    #expect(define("NT_ROWS", launch) == 64)
   }
 
   @Test func oneRowStaysInSharedMemoryBesideADeepRing() {

@@ -118,8 +118,12 @@ extension ProductProblem {
     guard maximumRows <= 64, self.weight == .bfloat16 || self.weight == .float16 else { return nil }
     let isAligned = [k, xStride ?? k].allSatisfy { $0 % 8 == 0 } && [weight, x].allSatisfy { $0.offset % 16 == 0 }
     if maximumRows > 16 {
-      guard norm == nil, self.x == self.weight, let wide = GPUWideProduct(self, on: gpu) else { return nil }
-      return wide.launch(self, defines: defines(isAligned: isAligned), on: gpu)
+      guard norm == nil, self.x == self.weight else { return nil }
+      let defines = defines(isAligned: isAligned)
+      if gpu.isHopper && isAligned {
+        return GPUHopperWideProduct(self, on: gpu).launch(self, weight: weight, defines: defines, on: gpu)
+      }
+      return GPUWideProduct(self, on: gpu)?.launch(self, defines: defines, on: gpu)
     }
     guard let product = GPUProduct.choose(self, on: gpu) else { return nil }
     var function = GPUFunction("product/product.cu", entry: "nt_product")

@@ -1,7 +1,7 @@
 import NeedletailGraph
 
-/// How the products of 17 to 64 rows are specialized: see `cuda/product/wide_product.cu`. They have the bits that
-/// `GPUProduct`'s have for fewer rows.
+/// How the products of 17 to 64 rows are specialized but on Hopper: see `cuda/product/wide_product.cu`. They have the
+/// bits that `GPUProduct`'s have for fewer rows.
 public struct GPUWideProduct: Hashable, Sendable, Codable {
   /// Warps of a block; each brings a tile of 16 rows of the weight.
   static let warps = 8

@@ -35,6 +35,11 @@ __device__ __forceinline__ void nt_cluster_wait() {
   asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
+// The first half where nothing was written that another block reads: only that this thread no longer needs what it read.
+__device__ __forceinline__ void nt_cluster_let() {
+  asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
+}
+
 // The same where nothing was written that another block reads: only that all threads have come this far.
 __device__ __forceinline__ void nt_cluster_meet() {
   asm volatile("barrier.cluster.arrive.relaxed.aligned;\nbarrier.cluster.wait.aligned;" ::: "memory");
