@@ -26,7 +26,8 @@ struct GPUProductTests {
     #expect(launch.sharedBytes <= GPUTraits.h200.sharedBytesPerBlock)
     #expect(try #require(define("NT_ROWS", launch)) >= rows)
     // What is in flight hides the memory's latency: 40 KB a multiprocessor.
-    let stage = rows > 16 ? 8 << 10 : (16 << 10) * (define("NT_TILES", launch) ?? 0)
+    let groups = (define("NT_WARPGROUPS", launch) ?? 2) * (define("NT_STEP", launch) ?? 1)
+    let stage = rows > 16 ? groups << 12 : (16 << 10) * (define("NT_TILES", launch) ?? 0)
     #expect(((define("NT_STAGES", launch) ?? 0) - 1) * stage >= 40 << 10)
   }
 
@@ -60,7 +61,7 @@ struct GPUProductTests {
 
   @Test(
     arguments: [
-      (4096, 4096, 3, 22), (28672, 4096, 3, 30), (6144, 4096, 4, 24), (128_256, 4096, 4, 30), (64, 4096, 4, 1),
+      (4096, 4096, 3, 22), (28672, 4096, 3, 30), (6144, 4096, 2, 24), (128_256, 4096, 3, 30), (64, 4096, 1, 1),
     ])
   func onHopperABlockTakesSeveralGroupsOfRows(n: Int, k: Int, groups: Int, clusters: Int) throws {
     let gate: Activation? = n == 28672 ? .silu : nil
@@ -69,7 +70,7 @@ struct GPUProductTests {
     #expect(launch.cluster == 4)
     #expect(define("NT_WARPGROUPS", launch) == groups)
     #expect(launch.grid[0].constant == clusters * 4)
-    #expect(launch.threads == (groups + 1) * 128)
+    #expect(launch.threads == (groups * 4 + (define("NT_X_WARPS", launch) ?? 0) + 1) * 32)
     #expect(launch.tensorMaps.map(\.dimensions) == [[k, n]])
     #expect(launch.tensorMaps.map(\.box) == [[64, groups * (gate == nil ? 64 : 32)]])
   }

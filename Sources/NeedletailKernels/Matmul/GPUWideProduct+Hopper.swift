@@ -19,8 +19,10 @@ public struct GPUHopperWideProduct: Hashable, Sendable, Codable {
   /// Steps that the activations are there for.
   public var activationStages: Int
 
-  /// Threads of a block: four more warps bring what these multiply.
-  var threads: Int { (warpgroups + 1) * 128 }
+  /// Warps that bring the activations: as many as leave the others their registers.
+  var activationWarps: Int { rows == 64 && warpgroups == 3 ? 3 : 7 }
+  /// Threads of a block; one more warp brings the weight.
+  var threads: Int { (warpgroups * 4 + activationWarps + 1) * 32 }
 
   /// Bytes of shared memory of a block (`sm90_wide_layout.cuh`).
   var sharedBytes: Int {
@@ -47,15 +49,20 @@ public struct GPUHopperWideProduct: Hashable, Sendable, Codable {
     rows = problem.maximumRows <= 32 ? 32 : 64
     // A slice has an even number of chunks.
     step = problem.k % (32 * 16 * 2) == 0 ? 2 : 1
-    // The fewest groups of rows that a multiprocessor has to do; among these, the most rows that the activations come
-    // for at once. With 64 rows the sums of four groups do not fit into registers.
+    // The most rows of the weight that the activations come for at once, where a multiprocessor has hardly more to do
+    // than with fewer.
     func work(_ groups: Int) -> Int {
       Self.grid(width: problem.width, isGated: problem.gate != nil, warpgroups: groups, gpu: gpu).passes * groups
     }
-    let choices = rows == 32 ? [4, 3, 2, 1] : [3, 2, 1]
-    warpgroups = choices.min { work($0) < work($1) } ?? 1
+    let least = min(work(1), work(2), work(3))
+    warpgroups = [3, 2].first { work($0) * 20 <= least * 21 } ?? 1
     stages = 0
-    activationStages = (rows == 32 ? 8 : 6) / step
+    // All of a block's part of the activations, where that leaves room for the weight.
+    let chunks = ((problem.k + 31) / 32 + Self.cluster - 1) / Self.cluster
+    let steps = (chunks + step - 1) / step
+    let isShort = steps * step * rows * 64 <= 64 << 10
+    activationStages = (rows == 64 && warpgroups == 3 ? 6 : 8) / step
+    if rows == 32 && isShort { activationStages = max(activationStages, steps) }
     var candidate = self
     stages =
       (2...24 / step).last {
@@ -72,8 +79,9 @@ public struct GPUHopperWideProduct: Hashable, Sendable, Codable {
     function.defines =
       defines + [
         .init(name: "NT_ROWS", value: rows), .init(name: "NT_CLUSTER", value: Self.cluster),
-        .init(name: "NT_WARPGROUPS", value: warpgroups), .init(name: "NT_STEP", value: step),
-        .init(name: "NT_STAGES", value: stages), .init(name: "NT_X_STAGES", value: activationStages),
+        .init(name: "NT_WARPGROUPS", value: warpgroups), .init(name: "NT_X_WARPS", value: activationWarps),
+        .init(name: "NT_STEP", value: step), .init(name: "NT_STAGES", value: stages),
+        .init(name: "NT_X_STAGES", value: activationStages),
       ]
     function.defines.sort { $0.name < $1.name }
     let clusters = Self.grid(

@@ -12,10 +12,6 @@
 #ifndef NT_X_WARPS
 #define NT_X_WARPS 3
 #endif
-// Blocks that a multiprocessor has room for.
-#ifndef NT_BLOCKS
-#define NT_BLOCKS 1
-#endif
 // Chunks of k that are multiplied at a time: 2 where every slice has an even number of them, else 1.
 #ifndef NT_STEP
 #define NT_STEP 1

@@ -20,7 +20,7 @@ __device__ __forceinline__ void nt_add(nt_sums &to, nt_sums &from, bool is_first
   }
 }
 
-extern "C" __global__ void __launch_bounds__(nt_threads, NT_BLOCKS)
+extern "C" __global__ void __launch_bounds__(nt_threads, 1)
   nt_wide_product(const __grid_constant__ nt_product_arguments a, const __grid_constant__ nt_tensor_map weight) {
   extern __shared__ __align__(1024) char memory[];
   nt_u32 shared = nt_shared_address(memory);
