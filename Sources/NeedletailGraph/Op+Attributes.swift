@@ -162,7 +162,7 @@ extension Attention {
       layer: try a.int("layer"), scale: try a.float("scale"), window: a["window"].flatMap { Int($0) },
       softcap: a["softcap"].flatMap { Float($0) },
       alibiSlopes: a["alibi"].map { $0.split(separator: " ").compactMap { Float($0) } },
-      valuesFromKeys: a["values_from_keys"].flatMap { Int($0) })
+      valuesFromKeys: a["values_from_keys"].flatMap { Int($0) }, chunk: a["chunk"].flatMap { Int($0) })
   }
 }
 

@@ -88,9 +88,16 @@ public struct ModelTable: Sendable {
       let parts = config.unknownParts.joined(separator: ", ")
       throw ConfigError(
         "\(config.path(of: "model_type")) is \"\(modelType)\", which is not known"
-          + (parts.isEmpty ? "" : " (the config tells of \(parts))") + "; known are "
-          + modelTypes.joined(separator: ", "))
+          + (parts.isEmpty ? "" : " (the config tells of \(parts))") + "; known are " + namesLike(modelType))
     }
     return try type.init(config)
+  }
+
+  /// The known model types, or of many those that begin like a name.
+  private func namesLike(_ name: String) -> String {
+    guard rows.count > 12 else { return modelTypes.joined(separator: ", ") }
+    let alike = modelTypes.filter { $0.prefix(2) == name.prefix(2) }
+    let some = alike.isEmpty ? ["llama", "mistral", "qwen3"].filter { rows[$0] != nil } : alike
+    return some.joined(separator: ", ") + " and \(rows.count - some.count) others, which `needletail models` lists"
   }
 }

@@ -68,8 +68,8 @@ import Testing
       (["type": "dynamic", "factor": 0.5], "config.json: \"rope_scaling.factor\" of dynamic rope is 0.5"),
       (["rope_type": "llama3", "factor": 8], "config.json has no \"rope_scaling.low_freq_factor\""),
       (
-        ["rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4],
-        "config.json: \"rope_scaling.low_freq_factor\" is 4.0, which is not below"
+        ["rope_type": "llama3", "factor": 8, "low_freq_factor": 5, "high_freq_factor": 4],
+        "config.json: \"rope_scaling.low_freq_factor\" is 5.0, which is"
       ),
       (["rope_type": "longrope", "long_factor": [1, 2]], "config.json has no \"rope_scaling.short_factor\""),
       (

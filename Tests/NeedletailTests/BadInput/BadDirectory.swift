@@ -106,7 +106,7 @@ struct BadDirectory: Sendable, CustomTestStringConvertible {
     BadDirectory("no model type", "model_type") {
       try edit($0, "config.json", "\"model_type\": \"llama\"", "\"kind\": 1")
     },
-    BadDirectory("unknown model type", "\"llamb\"", "not known", "llama, mistral") {
+    BadDirectory("unknown model type", "\"llamb\"", "not known", "known are llama, ") {
       try edit($0, "config.json", "\"model_type\": \"llama\"", "\"model_type\": \"llamb\"")
     },
     BadDirectory("unknown rope type", "\"spiral\"", "known are", "dynamic", "linear", "llama3", "yarn") {
