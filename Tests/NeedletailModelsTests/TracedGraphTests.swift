@@ -29,7 +29,7 @@ import Testing
       #"%5 = weight() {parts="model.layers.0.self_attn.q_proj.weight[96, 64]", split=columns} : real[96, 64]"#,
       #"%6 = weight() {parts="model.layers.0.self_attn.q_proj.bias[96]", split=columns} : real[96]"#,
       #"%7 = linear(%4, %5, %6) : real[tokens, 96]"#,
-      #"%8 = reshape(%7) {shape="[tokens, 4, 24]"} : real[tokens, 4, 24]"#,
+      #"= reshape(%7) {shape="[tokens, 4, 24]"} : real[tokens, 4, 24]"#,
       #"%18 = rope_table(%17) {dim=24, theta=500000.0, attention_factor=1.1386294, type=yarn, factor=4.0, "#
         + "beta_fast=32.0, beta_slow=1.0, original=64} : real[tokens, 24]",
       #"%21 = attention(%19, %20, %16) {layer=0, scale=0.20412415} : real[tokens, 4, 24]"#,
@@ -50,17 +50,17 @@ import Testing
     %4 = rms_norm(%2, %3) {eps=1e-06} : real[tokens, 64]  # model.layers.0.input_layernorm
     %5 = weight() {parts="model.layers.0.self_attn.q_proj.weight[64, 64]", split=columns} : real[64, 64]  # model.layers.0.self_attn.q_proj
     %6 = linear(%4, %5) : real[tokens, 64]  # model.layers.0.self_attn.q_proj
-    %7 = reshape(%6) {shape="[tokens, 4, 16]"} : real[tokens, 4, 16]  # model.layers.0.self_attn
-    %8 = weight() {parts="model.layers.0.self_attn.k_proj.weight[32, 64]", split=columns} : real[32, 64]  # model.layers.0.self_attn.k_proj
-    %9 = linear(%4, %8) : real[tokens, 32]  # model.layers.0.self_attn.k_proj
-    %10 = reshape(%9) {shape="[tokens, 2, 16]"} : real[tokens, 2, 16]  # model.layers.0.self_attn
-    %11 = weight() {parts="model.layers.0.self_attn.v_proj.weight[32, 64]", split=columns} : real[32, 64]  # model.layers.0.self_attn.v_proj
-    %12 = linear(%4, %11) : real[tokens, 32]  # model.layers.0.self_attn.v_proj
-    %13 = reshape(%12) {shape="[tokens, 2, 16]"} : real[tokens, 2, 16]  # model.layers.0.self_attn
+    %7 = weight() {parts="model.layers.0.self_attn.k_proj.weight[32, 64]", split=columns} : real[32, 64]  # model.layers.0.self_attn.k_proj
+    %8 = linear(%4, %7) : real[tokens, 32]  # model.layers.0.self_attn.k_proj
+    %9 = weight() {parts="model.layers.0.self_attn.v_proj.weight[32, 64]", split=columns} : real[32, 64]  # model.layers.0.self_attn.v_proj
+    %10 = linear(%4, %9) : real[tokens, 32]  # model.layers.0.self_attn.v_proj
+    %11 = reshape(%6) {shape="[tokens, 4, 16]"} : real[tokens, 4, 16]  # model.layers.0.self_attn
+    %12 = reshape(%8) {shape="[tokens, 2, 16]"} : real[tokens, 2, 16]  # model.layers.0.self_attn
+    %13 = reshape(%10) {shape="[tokens, 2, 16]"} : real[tokens, 2, 16]  # model.layers.0.self_attn
     %14 = input() {name=positions} : int32[tokens]
     %15 = rope_table(%14) {dim=16, theta=10000.0} : real[tokens, 16]  # model.layers.0.self_attn
-    %16 = rope(%7, %15) : real[tokens, 4, 16]  # model.layers.0.self_attn
-    %17 = rope(%10, %15) : real[tokens, 2, 16]  # model.layers.0.self_attn
+    %16 = rope(%11, %15) : real[tokens, 4, 16]  # model.layers.0.self_attn
+    %17 = rope(%12, %15) : real[tokens, 2, 16]  # model.layers.0.self_attn
     %18 = attention(%16, %17, %13) {layer=0, scale=0.25, window=16} : real[tokens, 4, 16]  # model.layers.0.self_attn
     %19 = reshape(%18) {shape="[tokens, 64]"} : real[tokens, 64]  # model.layers.0.self_attn
     %20 = weight() {parts="model.layers.0.self_attn.o_proj.weight[64, 64]", split=rows} : real[64, 64]  # model.layers.0.self_attn.o_proj
@@ -81,15 +81,15 @@ import Testing
     %35 = rms_norm(%33, %34) {eps=1e-06} : real[tokens, 64]  # model.layers.1.input_layernorm
     %36 = weight() {parts="model.layers.1.self_attn.q_proj.weight[64, 64]", split=columns} : real[64, 64]  # model.layers.1.self_attn.q_proj
     %37 = linear(%35, %36) : real[tokens, 64]  # model.layers.1.self_attn.q_proj
-    %38 = reshape(%37) {shape="[tokens, 4, 16]"} : real[tokens, 4, 16]  # model.layers.1.self_attn
-    %39 = weight() {parts="model.layers.1.self_attn.k_proj.weight[32, 64]", split=columns} : real[32, 64]  # model.layers.1.self_attn.k_proj
-    %40 = linear(%35, %39) : real[tokens, 32]  # model.layers.1.self_attn.k_proj
-    %41 = reshape(%40) {shape="[tokens, 2, 16]"} : real[tokens, 2, 16]  # model.layers.1.self_attn
-    %42 = weight() {parts="model.layers.1.self_attn.v_proj.weight[32, 64]", split=columns} : real[32, 64]  # model.layers.1.self_attn.v_proj
-    %43 = linear(%35, %42) : real[tokens, 32]  # model.layers.1.self_attn.v_proj
-    %44 = reshape(%43) {shape="[tokens, 2, 16]"} : real[tokens, 2, 16]  # model.layers.1.self_attn
-    %45 = rope(%38, %15) : real[tokens, 4, 16]  # model.layers.1.self_attn
-    %46 = rope(%41, %15) : real[tokens, 2, 16]  # model.layers.1.self_attn
+    %38 = weight() {parts="model.layers.1.self_attn.k_proj.weight[32, 64]", split=columns} : real[32, 64]  # model.layers.1.self_attn.k_proj
+    %39 = linear(%35, %38) : real[tokens, 32]  # model.layers.1.self_attn.k_proj
+    %40 = weight() {parts="model.layers.1.self_attn.v_proj.weight[32, 64]", split=columns} : real[32, 64]  # model.layers.1.self_attn.v_proj
+    %41 = linear(%35, %40) : real[tokens, 32]  # model.layers.1.self_attn.v_proj
+    %42 = reshape(%37) {shape="[tokens, 4, 16]"} : real[tokens, 4, 16]  # model.layers.1.self_attn
+    %43 = reshape(%39) {shape="[tokens, 2, 16]"} : real[tokens, 2, 16]  # model.layers.1.self_attn
+    %44 = reshape(%41) {shape="[tokens, 2, 16]"} : real[tokens, 2, 16]  # model.layers.1.self_attn
+    %45 = rope(%42, %15) : real[tokens, 4, 16]  # model.layers.1.self_attn
+    %46 = rope(%43, %15) : real[tokens, 2, 16]  # model.layers.1.self_attn
     %47 = attention(%45, %46, %44) {layer=1, scale=0.25, window=16} : real[tokens, 4, 16]  # model.layers.1.self_attn
     %48 = reshape(%47) {shape="[tokens, 64]"} : real[tokens, 64]  # model.layers.1.self_attn
     %49 = weight() {parts="model.layers.1.self_attn.o_proj.weight[64, 64]", split=rows} : real[64, 64]  # model.layers.1.self_attn.o_proj
@@ -111,6 +111,5 @@ import Testing
     %65 = weight() {parts="lm_head.weight[320, 64]", split=columns} : real[320, 64]  # lm_head
     %66 = linear(%64, %65) : real[tokens, 320]  # lm_head
     output logits = %66
-
     """
 }

@@ -65,7 +65,9 @@ public struct ModelPackage: Sendable {
     _ path: String, of model: any LanguageModel, names: Set<String>
   ) throws -> Checkpoint {
     let checkpoint = try Checkpoint(directory: path)
-    guard let prefix = type(of: model).optionalPrefix else { return checkpoint }
+    // Names of what is no part of the model stay as they are.
+    guard let prefix = type(of: model).optionalPrefix, checkpoint.names.contains(where: { names.contains(prefix + $0) })
+    else { return checkpoint }
     return checkpoint.adding(prefix: prefix) { names.contains($0) || model.ignores($0) }
   }
 

@@ -21,10 +21,8 @@ extension Rope {
     let theta = try fields.positive("rope_theta", default: usualTheta)
     guard theta > 1, theta < 1e30 else { throw ConfigError("\(fields.path(of: "rope_theta")) is \(theta)") }
     let partial = try fields.positive("partial_rotary_factor", default: usualPartial)
-    guard partial > 0, partial <= 2 else {
-      throw ConfigError("\(fields.file): rope turns \(partial) of a head's dimensions")
-    }
-    let dimensions = Int(Double(headDim) * partial)
+    guard partial > 0 else { throw ConfigError("\(fields.file): rope turns \(partial) of a head's dimensions") }
+    let dimensions = Int(Double(headDim) * min(partial, 2))
     guard dimensions >= 2, dimensions <= headDim, dimensions % 2 == 0 else {
       throw ConfigError(
         "\(fields.file): rope turns \(dimensions) of a head's \(headDim) dimensions, which should be an even number of them"
