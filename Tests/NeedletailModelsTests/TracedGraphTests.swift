@@ -111,5 +111,6 @@ import Testing
     %65 = weight() {parts="lm_head.weight[320, 64]", split=columns} : real[320, 64]  # lm_head
     %66 = linear(%64, %65) : real[tokens, 320]  # lm_head
     output logits = %66
+
     """
 }
