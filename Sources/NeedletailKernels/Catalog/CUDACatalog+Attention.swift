@@ -11,10 +11,6 @@ extension CUDACatalog {
     guard let cache = node.cache, let operands = CachedAttentionOperands(node.inputs, shape: \.type.shape) else {
       throw CatalogError("attention without a cache, or without its operands")
     }
-    guard attention.valuesFromKeys == nil else {
-      throw CatalogError(
-        "attention on a GPU reads values that are kept beside the keys; latent attention has no kernel yet")
-    }
     guard max(write.headDim, write.valueDim) <= Self.largestHead else {
       throw CatalogError("attention on a GPU has heads of up to \(Self.largestHead), not \(write.headDim)")
     }
