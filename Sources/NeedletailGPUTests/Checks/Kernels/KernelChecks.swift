@@ -1,4 +1,4 @@
 extension GPUCheck {
   /// The kernels, family by family.
-  static let kernels: [GPUCheck] = [rows, rope, fewRows, matmul, attention, sampling].flatMap { $0 }
+  static let kernels: [GPUCheck] = [rows, rope, fewRows, matmul, attention, latent, sampling].flatMap { $0 }
 }
