@@ -10,6 +10,7 @@
 #include "matmul.h"
 #include "paged_attention.h"
 #include "product.h"
+#include "quantized_product.h"
 #include "read_bandwidth.h"
 #include "rms_norm.h"
 #include "rope.h"

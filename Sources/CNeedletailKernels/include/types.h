@@ -28,6 +28,8 @@ enum {
   NT_I64 = 10,
   NT_BOOL = 11,
   NT_F64 = 12,
+  NT_U4 = 13,       // two a byte, the first in the low half
+  NT_F4E2M1 = 14,   // likewise
 };
 
 // Element-wise functions; the values are those of Activation.rawValue in NeedletailGraph.
