@@ -2,9 +2,8 @@
 //
 // A sequence's tiles of 64 positions are divided into parts; how many depends on its own length only. Results are
 // summed up in fours of parts and then from four to four, always in this order, so that bits do not depend on who does
-// what. An item of work is one part, or, in steps with much work, one four (unless it is long), for a pack of query
-// heads that share a kv head (at most 16). All blocks take items from one list, which each of them computes from the
-// sequences' lengths.
+// what. An item of work is one part, or, in steps with much work, one four, for a pack of query heads that share a kv
+// head (at most NT_PACK, which is 16 unless defined). All blocks take items from one list, which each of them computes from the sequences' lengths.
 //
 // Constants of a specialization: NT_KV_HEADS, NT_GROUP (query heads of a kv head), NT_SPLITS (the most parts of a
 // sequence), NT_SPLIT_TILES (a part has at least so many tiles, if the sequence has), NT_VALUE_DIM.
@@ -14,10 +13,12 @@
 
 constexpr int nt_tile = 64;
 constexpr int nt_four = 4;
-constexpr int nt_packs_per_kv_head = (NT_GROUP + 15) / 16;
+#ifndef NT_PACK
+#define NT_PACK 16
+#endif
+constexpr int nt_packs_per_kv_head = (NT_GROUP + NT_PACK - 1) / NT_PACK;
 constexpr int nt_packs = NT_KV_HEADS * nt_packs_per_kv_head;
-constexpr int nt_pack_rows = NT_GROUP < 16 ? NT_GROUP : 16;
-constexpr int nt_longest_item = 48;  // tiles of a four
+constexpr int nt_pack_rows = NT_GROUP < NT_PACK ? NT_GROUP : NT_PACK;
 // Whether items of four parts are worth their registers.
 constexpr bool nt_has_fours = nt_pack_rows * NT_VALUE_DIM <= 1024;
 
@@ -67,11 +68,11 @@ struct nt_decode_item {
   __device__ __forceinline__ int start_of(int part) const { return first_tile + part * each + min(part, more); }
   __device__ __forceinline__ int kv_head() const { return pack / nt_packs_per_kv_head; }
   __device__ __forceinline__ int first_head() const {
-    return kv_head() * NT_GROUP + pack % nt_packs_per_kv_head * 16;
+    return kv_head() * NT_GROUP + pack % nt_packs_per_kv_head * NT_PACK;
   }
   __device__ __forceinline__ int rows() const {
-    int left = NT_GROUP - pack % nt_packs_per_kv_head * 16;
-    return left < 16 ? left : 16;
+    int left = NT_GROUP - pack % nt_packs_per_kv_head * NT_PACK;
+    return left < NT_PACK ? left : NT_PACK;
   }
   // Whether the new token's position is in it.
   __device__ __forceinline__ bool has_new_token() const { return context > 0 && end_part == parts; }

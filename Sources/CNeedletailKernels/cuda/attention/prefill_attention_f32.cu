@@ -2,10 +2,16 @@
 // kernels are held against, not for speed. A block attends for 8 rows (prefill_tiles.cuh), one to a warp, in steps of
 // half a cache block: a lane has the score of one key, then columns lane, lane + 32, ... of the values.
 //
-//   NT_OUT: type of the result   NT_HEAD_DIM, NT_VALUE_DIM: any up to 256
+//   NT_OUT: type of the result   NT_HEAD_DIM, NT_VALUE_DIM: what shared memory has room for
+//   NT_VALUES_IN_KEYS: 1: values are the first elements of keys, and the cache has no others; 0 unless defined
+//   NT_DECODES: 1: every sequence has one token, sequence s the step's token s, and a context of 0 gives zeros
 //   grid: at least as many blocks as tiles; those beyond return
 #include "common/conversions.cuh"
 #include "common/launch.cuh"
+
+#ifndef NT_VALUES_IN_KEYS
+#define NT_VALUES_IN_KEYS 0
+#endif
 
 #define NT_ROWS 8
 #define NT_STEP 32
@@ -17,6 +23,8 @@ namespace {
 constexpr int kThreads = 32 * NT_ROWS;
 constexpr int kPositions = 64;  // of a cache block
 constexpr int kKeyPitch = NT_HEAD_DIM + 1;
+constexpr int kKept = NT_HEAD_DIM + (NT_VALUES_IN_KEYS ? 0 : NT_VALUE_DIM);  // elements of a position in the cache
+constexpr int kValueStride = NT_VALUES_IN_KEYS ? NT_HEAD_DIM : NT_VALUE_DIM;
 constexpr int kColumns = (NT_VALUE_DIM + 31) / 32;
 
 struct Shared {
@@ -69,9 +77,9 @@ prefill_attention_f32(const __grid_constant__ nt_prefill_attention_arguments a) 
     const int first = step * NT_STEP;
     const int count = min(NT_STEP, tile.context - first);
     const float *block = (const float *)a.cache
-      + ((nt_i64)table[first / kPositions] * a.kv_heads + tile.kv_head) * (kPositions * (NT_HEAD_DIM + NT_VALUE_DIM));
+      + ((nt_i64)table[first / kPositions] * a.kv_heads + tile.kv_head) * (kPositions * kKept);
     const float *keys = block + first % kPositions * NT_HEAD_DIM;
-    const float *values = block + kPositions * NT_HEAD_DIM + first % kPositions * NT_VALUE_DIM;
+    const float *values = NT_VALUES_IN_KEYS ? keys : block + kPositions * NT_HEAD_DIM + first % kPositions * NT_VALUE_DIM;
     __syncthreads();
     // What lies behind the sequence's end may be anything, even no numbers.
     for (int i = threadIdx.x; i < NT_STEP * NT_HEAD_DIM; i += kThreads) {
@@ -79,8 +87,8 @@ prefill_attention_f32(const __grid_constant__ nt_prefill_attention_arguments a) 
       shared.keys[line][i % NT_HEAD_DIM] = line < count ? keys[i] : 0;
     }
     for (int i = threadIdx.x; i < NT_STEP * NT_VALUE_DIM; i += kThreads) {
-      const int line = i / NT_VALUE_DIM;
-      shared.values[line][i % NT_VALUE_DIM] = line < count ? values[i] : 0;
+      const int line = i / NT_VALUE_DIM, column = i % NT_VALUE_DIM;
+      shared.values[line][column] = line < count ? values[line * kValueStride + column] : 0;
     }
     __syncthreads();
 
@@ -127,6 +135,9 @@ prefill_attention_f32(const __grid_constant__ nt_prefill_attention_arguments a) 
   sum = sum * factor + expf(sink - base);
 #endif
   if (tile.first_row + warp >= tile.rows) return;
+#if NT_DECODES
+  if (sum == 0) factor = sum = 1;
+#endif
   typedef nt_storage<NT_OUT>::bits bits;
   bits *out = (bits *)a.out + token * a.out_stride + (nt_i64)head * NT_VALUE_DIM;
 #pragma unroll

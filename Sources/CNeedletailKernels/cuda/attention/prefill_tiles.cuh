@@ -6,10 +6,14 @@
 // time), in each the last rows first. Keys of as many kv heads as NT_L2_BYTES hold are worked on at the same time.
 //
 //   NT_GROUP: query heads to a kv head   NT_ROWS: rows of a tile   NT_STEP: keys at a time   NT_WINDOWED: 0, 1
+//   NT_DECODES: 1: sequence s has the one query s, and may have no positions; 0 unless defined
 #ifndef NEEDLETAIL_CUDA_PREFILL_TILES_CUH
 #define NEEDLETAIL_CUDA_PREFILL_TILES_CUH
 #include "paged_attention.h"
 
+#ifndef NT_DECODES
+#define NT_DECODES 0
+#endif
 #ifndef NT_L2_BYTES
 #define NT_L2_BYTES (32 << 20)
 #endif
@@ -42,10 +46,10 @@ struct nt_prefill_search {
     const nt_i64 sequence = group + lane;
     tiles = length = query = context = 0;
     if (sequence < a.sequences) {
-      query = a.query_starts[sequence];
-      length = a.query_starts[sequence + 1] - query;
+      query = NT_DECODES ? (nt_i32)sequence : a.query_starts[sequence];
+      length = NT_DECODES ? 1 : a.query_starts[sequence + 1] - query;
       context = a.context_lengths[sequence];
-      if (length > 0 && context >= length) {
+      if (NT_DECODES || (length > 0 && context >= length)) {
         tiles = (nt_i32)(((nt_i64)length * NT_GROUP + NT_ROWS - 1) / NT_ROWS);
       }
     }
@@ -91,7 +95,7 @@ struct nt_prefill_search {
     tile.rows = queries * NT_GROUP;
     tile.offset = tile.context - queries;
 
-    const nt_i32 held = NT_L2_BYTES / ((a.head_dim + a.value_dim) * NT_ELEMENT_BYTES) / tile.context;
+    const nt_i32 held = NT_L2_BYTES / ((a.head_dim + a.value_dim) * NT_ELEMENT_BYTES) / max(tile.context, 1);
     const nt_i32 section = max(1, min(held, a.kv_heads));
     const nt_i32 section_tiles = count * section;
     const nt_i32 first_head = index / section_tiles * section;
@@ -102,7 +106,7 @@ struct nt_prefill_search {
 
     const nt_i32 last_row = min(tile.first_row + NT_ROWS, tile.rows) - 1;
     const nt_i32 last = tile.offset + last_row / NT_GROUP;
-    tile.end_step = last / NT_STEP + 1;
+    tile.end_step = NT_DECODES && tile.context == 0 ? 0 : last / NT_STEP + 1;
     tile.first_step = 0;
 #if NT_WINDOWED
     tile.first_step = max(0, tile.offset + tile.first_row / NT_GROUP - a.window + 1) / NT_STEP;

@@ -1,7 +1,7 @@
 // Rotates q and k and stores k and v to the paged cache (rope.h). A block does one token, a thread some vectors of it.
 //
-// NT_HEADS (0: no queries), NT_KV_HEADS (0: nothing goes to the cache), NT_HEAD_DIM, NT_VALUE_DIM, NT_ROTARY_DIM
-// (0: no rotation), NT_INTERLEAVED; storage types NT_INPUT, NT_Q_OUT, NT_CACHE; NT_THREADS. Rows start at multiples of
+// NT_HEADS (0: no queries), NT_KV_HEADS (0: nothing goes to the cache), NT_HEAD_DIM, NT_VALUE_DIM (0: values are part
+// of the keys), NT_ROTARY_DIM (0: no rotation), NT_INTERLEAVED; storage types NT_INPUT, NT_Q_OUT, NT_CACHE; NT_THREADS. Rows start at multiples of
 // the vectors that divide the heads' sizes.
 #include "common/launch.cuh"
 #include "rope.h"
@@ -14,6 +14,7 @@ extern "C" __global__ void __launch_bounds__(NT_THREADS)
   rope_cache_write(const __grid_constant__ nt_rope_cache_write_arguments a) {
   constexpr int queries = NT_HEADS * nt_rotated::pieces, keys = NT_KV_HEADS * nt_rotated::pieces;
   constexpr int values = NT_KV_HEADS * nt_value::pieces;
+  constexpr int value_pieces = nt_value::pieces > 0 ? nt_value::pieces : 1;
   nt_let_successors_start();
   nt_wait_for_predecessors();
   nt_i64 token = blockIdx.x;
@@ -44,7 +45,7 @@ extern "C" __global__ void __launch_bounds__(NT_THREADS)
         nt_store_vector<NT_CACHE>(a.cache, out + place, x);
       });
     } else {
-      int head = (i - keys) / nt_value::pieces, piece = (i - keys) % nt_value::pieces;
+      int head = (i - keys) / value_pieces, piece = (i - keys) % value_pieces;
       nt_i64 out = (block * NT_KV_HEADS + head) * tiles + a.block_size * NT_HEAD_DIM + row * NT_VALUE_DIM;
       nt_value::parts parts;
       nt_value::load<NT_INPUT>(parts, piece, a.v, token * a.v_stride + head * NT_VALUE_DIM, nullptr);
