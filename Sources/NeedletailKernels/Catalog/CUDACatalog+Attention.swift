@@ -11,10 +11,6 @@ extension CUDACatalog {
     guard let cache = node.cache, let operands = CachedAttentionOperands(node.inputs, shape: \.type.shape) else {
       throw CatalogError("attention without a cache, or without its operands")
     }
-    guard attention.valuesFromKeys == nil else {
-      throw CatalogError(
-        "attention on a GPU reads values that are kept beside the keys; latent attention has no kernel yet")
-    }
     if let chunk = attention.chunk, chunk < node.limits.sequenceLength {
       throw CatalogError(
         "attention on a GPU sees whole sequences or windows, not chunks of \(chunk); give --max-sequence-length \(chunk) "

@@ -82,11 +82,13 @@ public struct CUDACatalog: KernelCatalog {
     case .ropeTable(let spec):
       [shaped(ropeTable(node, spec), GPURope.table(dimensions: spec.dimensions, tokens: node.results[0].type.shape[0]))]
     case .rope(let interleaved): [try rotation(node, try ropeParts(node, interleaved: interleaved), .always)]
-    case .cachedAttention(let write, let attention): try cachedAttention(node, write, attention)
+    case .cachedAttention(let write, let attention):
+      attention.valuesFromKeys == nil
+        ? try cachedAttention(node, write, attention) : try latentAttention(node, write, attention)
     case .route(let routing): [try routed(node, routing)]
     case .experts(let experts): try mixed(node, experts)
     case .concatenate: concatenated(node)
-    case .headLinear: throw CatalogError("a product of heads with a matrix each has no kernel on a GPU yet")
+    case .headLinear(let isTransposed): [try headLinearLaunch(node, isTransposed: isTransposed)]
     case .positionScale: throw CatalogError("factors of queries by position have no kernel on a GPU yet")
     case .ropeCacheWrite, .pagedAttention, .attention:
       throw CatalogError("attention without the write of its keys and values has no kernel on a GPU")
