@@ -2,8 +2,9 @@
 //
 // A sequence's tiles of 64 positions are divided into parts; how many depends on its own length only. Results are
 // summed up in fours of parts and then from four to four, always in this order, so that bits do not depend on who does
-// what. An item of work is one part, or, in steps with much work, one four, for a pack of query heads that share a kv
-// head (at most NT_PACK, which is 16 unless defined). All blocks take items from one list, which each of them computes from the sequences' lengths.
+// what. An item of work is one part, or, in steps with much work, one four (unless it is long), for a pack of query
+// heads that share a kv head (at most NT_PACK: 16, unless it is defined). All blocks take items from one list, which each of them computes from the
+// sequences' lengths.
 //
 // Constants of a specialization: NT_KV_HEADS, NT_GROUP (query heads of a kv head), NT_SPLITS (the most parts of a
 // sequence), NT_SPLIT_TILES (a part has at least so many tiles, if the sequence has), NT_VALUE_DIM.
@@ -19,6 +20,7 @@ constexpr int nt_four = 4;
 constexpr int nt_packs_per_kv_head = (NT_GROUP + NT_PACK - 1) / NT_PACK;
 constexpr int nt_packs = NT_KV_HEADS * nt_packs_per_kv_head;
 constexpr int nt_pack_rows = NT_GROUP < NT_PACK ? NT_GROUP : NT_PACK;
+constexpr int nt_longest_item = 48;  // tiles of a four
 // Whether items of four parts are worth their registers.
 constexpr bool nt_has_fours = nt_pack_rows * NT_VALUE_DIM <= 1024;
 

@@ -15,12 +15,12 @@ extern "C" __global__ void __launch_bounds__(nt_latent_threads, 1)
   latent_decode(const __grid_constant__ nt_decode_attention_arguments a) {
   extern __shared__ nt_latent_memory nt_dynamic[];
   nt_latent_memory &memory = nt_dynamic[0];
-  __shared__ int ends[(NT_SEQUENCES + 31) / 32];
+  __shared__ nt_u32 counts[(NT_SEQUENCES + 31) / 32];
   __shared__ nt_u32 arrivals;
   nt_let_successors_start();
   nt_wait_for_predecessors();
   // Every warp keeps the list by itself, and all write the same numbers.
-  nt_decode_list list(a, ends);
+  nt_decode_list list(a, counts);
   const bool takes = list.total > gridDim.x;  // more than the first that each block has
   const int lane = threadIdx.x % 32, own_row = threadIdx.x / 32 % nt_latent_row_tiles * 16 + lane / 4;
   nt_results results(a);

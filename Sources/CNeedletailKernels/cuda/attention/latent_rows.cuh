@@ -111,7 +111,7 @@ __device__ __forceinline__ void nt_latent_add(
 
   // Scores of 16 rows and the warp's positions.
   float scores[nt_latent_key_eights][4] = {};
-#pragma unroll 3
+#pragma unroll 2
   for (int pair = 0; pair < nt_latent_key_pairs; pair++) {
     nt_u32 q[2][4];
 #pragma unroll
