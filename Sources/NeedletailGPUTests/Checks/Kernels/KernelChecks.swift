@@ -1,4 +1,5 @@
 extension GPUCheck {
   /// The kernels, family by family.
-  static let kernels: [GPUCheck] = [rows, rope, fewRows, matmul, experts, attention, sampling].flatMap { $0 }
+  static let kernels: [GPUCheck] =
+    [rows, rope, fewRows, matmul, experts, attention, latent, sampling].flatMap { $0 }
 }
