@@ -14,6 +14,18 @@ public struct HeadLinearProblem: Hashable, Sendable, Codable {
   /// Storage of activations, weight and result.
   public var x, weight, out: DType
 
+  /// A product.
+  public init(rows: Dim, heads: Int, n: Int, k: Int, isTransposed: Bool, x: DType, weight: DType, out: DType) {
+    self.rows = rows
+    self.heads = heads
+    self.n = n
+    self.k = k
+    self.isTransposed = isTransposed
+    self.x = x
+    self.weight = weight
+    self.out = out
+  }
+
   /// Reads every head's matrix once; multiplies each row with all of them.
   public var cost: Cost {
     var cost = Cost(weightBytes: heads * n * k * weight.byteCount)

@@ -25,14 +25,8 @@ extension GPUCheck {
     },
     GPUCheck.kernel("kernel/latent_prefill") {
       PrefillAttentionCase.latent
-    } plan: { problem, traits in
-      let step = problem.step
-      guard let launch = self.problem(step).latentLaunch(decodes: false, on: traits) else { return nil }
-      let tokens = step.sequences.reduce(0) { $0 + $1.queries }
-      let counts = StepCounts(
-        tokens: tokens, sequences: step.sequences.count, scoredRows: step.sequences.count,
-        decodes: min(problem.firstSequence, max(tokens - 1, 0)))
-      return KernelPlan(launches: [launch], counts: counts, cacheBlocks: step.blockCount)
+    } plan: {
+      prefill($0, $1)
     },
     GPUCheck.repeats("repeat/latent_decode") {
       [
@@ -61,5 +55,15 @@ extension GPUCheck {
     return KernelPlan(
       launches: [launch], counts: StepCounts(tokens: count, sequences: count, scoredRows: count, decodes: count),
       scratch: ["partials": attention.latentPartialsElements(on: traits) * 4], cacheBlocks: problem.step.blockCount)
+  }
+
+  private static func prefill(_ problem: PrefillAttentionCase, _ traits: GPUTraits) -> KernelPlan? {
+    let step = problem.step
+    guard let launch = self.problem(step).latentLaunch(decodes: false, on: traits) else { return nil }
+    let tokens = step.sequences.reduce(0) { $0 + $1.queries }
+    let counts = StepCounts(
+      tokens: tokens, sequences: step.sequences.count, scoredRows: step.sequences.count,
+      decodes: min(problem.firstSequence, max(tokens - 1, 0)))
+    return KernelPlan(launches: [launch], counts: counts, cacheBlocks: step.blockCount)
   }
 }
