@@ -61,7 +61,8 @@ struct GPULatentAttention {
   func splits(rows: Int) -> Int {
     let tiles = (problem.limits.sequenceLength + Self.tile - 1) / Self.tile
     let memory = Self.partialBytes / (partialsElements(rows: rows, splits: 1) * 4)
-    return max(1, min(gpu.multiprocessors / packs(rows: rows), (tiles + Self.tilesOfPart - 1) / Self.tilesOfPart, memory))
+    return max(
+      1, min(gpu.multiprocessors / packs(rows: rows), (tiles + Self.tilesOfPart - 1) / Self.tilesOfPart, memory))
   }
 
   /// Floats of workspace: of each part of each sequence's packs a maximum, a sum and a row of values per head.
