@@ -74,6 +74,8 @@ public struct AttentionCase: KernelCase {
   func contents(_ sequence: Sequence) -> (q: [Float], k: [Float], v: [Float]) {
     var numbers = SeededNumbers(seed: seed &+ UInt64(sequence.number) &* 0x1234_5678_9ABC_DEF1)
     var (q, k, v): ([Float], [Float], [Float]) = ([], [], [])
+    // A step's padding has a query and no positions.
+    if sequence.context == 0 { q = numbers.floats(sequence.queries * shape.heads * shape.headDim) }
     for position in 0..<sequence.context {
       let query = numbers.floats(shape.heads * shape.headDim, deviation: 1.5)
       let keys = numbers.floats(shape.kvHeads * shape.headDim)
