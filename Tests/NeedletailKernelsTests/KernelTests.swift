@@ -21,6 +21,7 @@ import Testing
   @Test func norm() { check(NormCase.cases(random: 30)) }
   @Test func gatedActivation() { check(GatedActivationCase.cases(random: 20)) }
   @Test func unary() { check(UnaryCase.cases(random: 20)) }
+  @Test func positionScale() { check(PositionScaleCase.cases(random: 20)) }
   @Test func binary() { check(BinaryCase.cases(random: 20)) }
   @Test func gatherRows() { check(GatherRowsCase.cases(random: 20)) }
   @Test func ropeTable() { check(RopeTableCase.cases(random: 20)) }

@@ -41,7 +41,7 @@ typedef struct {
   nt_i32 window;                 // 0: none
   float scale;
   float softcap;                 // 0: none
-  nt_i32 reserved;
+  nt_i32 chunk;                  // a query sees its own chunk of so many positions only; 0: all
 } nt_decode_attention_arguments;
 NT_CHECK_SIZE(nt_decode_attention_arguments, 192);
 
@@ -72,7 +72,7 @@ typedef struct {
   nt_i32 window;                 // 0: none
   float scale;
   float softcap;                 // 0: none
-  nt_i32 reserved;
+  nt_i32 chunk;                  // a query sees its own chunk of so many positions only; 0: all
 } nt_prefill_attention_arguments;
 NT_CHECK_SIZE(nt_prefill_attention_arguments, 152);
 

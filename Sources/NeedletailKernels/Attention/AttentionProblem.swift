@@ -22,6 +22,8 @@ public struct AttentionProblem: Hashable, Sendable, Codable {
   public var out: DType
   /// Positions a query sees; nil: all.
   public var window: Int?
+  /// A query sees its own chunk of so many positions only; nil: all.
+  public var chunk: Int?
   /// Whether scores are capped.
   public var hasSoftcap = false
   /// Whether each head has a slope of distance.
@@ -50,5 +52,6 @@ public struct AttentionProblem: Hashable, Sendable, Codable {
   /// "32 heads over 8 of 128 bfloat16, window 4096"
   public var description: String {
     "\(heads) heads over \(kvHeads) of \(headDim) \(cache.name)" + (window.map { ", window \($0)" } ?? "")
+      + (chunk.map { ", chunks of \($0)" } ?? "")
   }
 }

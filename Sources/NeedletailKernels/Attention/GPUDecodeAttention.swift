@@ -29,9 +29,10 @@ struct GPUDecodeAttention {
   }
 
   /// The most parts of a sequence: as many as give each multiprocessor one item of a single sequence, and never
-  /// more than the longest sequence (or window) has work for.
+  /// more than the longest sequence (or window, or chunk) has work for.
   var splits: Int {
-    let length = min(problem.limits.sequenceLength, problem.window.map { $0 + Self.tile } ?? .max)
+    let seen = [problem.window, problem.chunk].compactMap { $0 }.min()
+    let length = min(problem.limits.sequenceLength, seen.map { $0 + Self.tile } ?? .max)
     let tiles = (length + Self.tile - 1) / Self.tile
     return max(1, min(max(8, gpu.multiprocessors / packs), (tiles + Self.tilesOfPart - 1) / Self.tilesOfPart))
   }
@@ -91,12 +92,13 @@ struct GPUDecodeAttention {
         "NT_SOFTCAP": problem.hasSoftcap ? 1 : 0, "NT_SLOPES": problem.hasSlopes ? 1 : 0, "NT_SPLITS": splits,
         "NT_SPLIT_TILES": Self.tilesOfPart, "NT_SEQUENCES": problem.limits.sequences,
       ])
+    if problem.chunk != nil { function.defines.append(.init(name: "NT_CHUNKED", value: 1)) }
     if isTensor {
       function.defines.append(.init(name: "NT_STAGES", value: stages))
       function.defines.append(.init(name: "NT_BLOCKS", value: blocksPerMultiprocessor))
       function.defines.append(.init(name: "NT_WHOLE", value: Self.wholeRows))
-      function.defines.sort { $0.name < $1.name }
     }
+    function.defines.sort { $0.name < $1.name }
     let blocks = gpu.multiprocessors * blocksPerMultiprocessor
     return GPULaunch(
       function, grid: [GridExtent(.decodes, times: packs * splits, limit: blocks)], threads: isTensor ? 192 : 128,

@@ -25,7 +25,8 @@ struct GPULatentAttention {
 
   /// The kernel for blocks of up to so many rows; nil: there is none.
   func kernel(rows most: Int) -> Kernel? {
-    let isPlain = problem.window == nil && !problem.hasSoftcap && !problem.hasSlopes && !problem.hasSinks
+    let isPlain =
+      problem.window == nil && problem.chunk == nil && !problem.hasSoftcap && !problem.hasSlopes && !problem.hasSinks
     guard isPlain, problem.kvHeads == 1, problem.valueDim <= problem.headDim else { return nil }
     if problem.cache == .float32 {
       return float32Bytes <= gpu.sharedBytesPerBlock ? .float32 : nil

@@ -98,11 +98,12 @@ struct GPUPrefillAttention {
 
   private func function(_ name: String, _ defines: [String: Int]) -> GPUFunction {
     var function = GPUFunction("attention/\(name).cu", entry: name)
-    let common = [
+    var common = [
       "NT_IN": Int(problem.cache.rawValue), "NT_OUT": Int(problem.out.rawValue), "NT_HEAD_DIM": problem.headDim,
       "NT_GROUP": group, "NT_WINDOWED": problem.window == nil ? 0 : 1, "NT_SOFTCAP": problem.hasSoftcap ? 1 : 0,
       "NT_SLOPES": problem.hasSlopes ? 1 : 0, "NT_SINKS": problem.hasSinks ? 1 : 0,
     ]
+    if problem.chunk != nil { common["NT_CHUNKED"] = 1 }
     function.defines = common.merging(defines) { $1 }.map { .init(name: $0.key, value: $0.value) }
     function.defines.sort { $0.name < $1.name }
     return function

@@ -42,7 +42,7 @@ extension CPUCatalog {
     cost.activationBytes.add(.tokens, times: row)
     cost.attention = .init(
       operationsPerPair: 2 * heads * (cache.keyDim + valueDim), bytesPerCachedToken: cache.bytesPerToken,
-      window: attention.window)
+      window: attention.window, chunk: attention.chunk)
     let window = attention.window.map { ", window \($0)" } ?? ""
     return Launch(
       kernel: "attention", scope: node.scope,

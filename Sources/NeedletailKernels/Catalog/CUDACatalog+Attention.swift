@@ -11,11 +11,6 @@ extension CUDACatalog {
     guard let cache = node.cache, let operands = CachedAttentionOperands(node.inputs, shape: \.type.shape) else {
       throw CatalogError("attention without a cache, or without its operands")
     }
-    if let chunk = attention.chunk, chunk < node.limits.sequenceLength {
-      throw CatalogError(
-        "attention on a GPU sees whole sequences or windows, not chunks of \(chunk); give --max-sequence-length \(chunk) "
-          + "or less, or --device cpu")
-    }
     guard max(write.headDim, write.valueDim) <= Self.largestHead else {
       throw CatalogError("attention on a GPU has heads of up to \(Self.largestHead), not \(write.headDim)")
     }
@@ -57,7 +52,8 @@ extension CUDACatalog {
       cost.activationBytes.add(.decodes, times: sequences == .prefills ? -row : row)
       cost.attention = .init(
         operationsPerPair: 2 * write.heads * (write.headDim + write.valueDim),
-        bytesPerCachedToken: cache.bytesPerToken, window: attention.window, sequences: sequences)
+        bytesPerCachedToken: cache.bytesPerToken, window: attention.window, chunk: attention.chunk, sequences: sequences
+      )
       return cost
     }
   }
@@ -74,6 +70,7 @@ extension CUDACatalog {
     problem.rotaryDim = operands.table?.type.width ?? 0
     problem.isInterleaved = write.interleaved
     problem.window = attention.window
+    problem.chunk = attention.chunk(below: node.limits.sequenceLength)
     problem.hasSoftcap = attention.softcap != nil
     problem.hasSlopes = attention.alibiSlopes != nil
     problem.hasSinks = operands.sinks != nil
@@ -111,6 +108,7 @@ extension CUDACatalog {
     builder.arguments.rotary_dim = Int32(call.problem.rotaryDim)
     builder.arguments.interleaved = write.interleaved ? 1 : 0
     builder.arguments.window = Int32(clamping: call.attention.window ?? 0)
+    builder.arguments.chunk = Int32(clamping: call.problem.chunk ?? 0)
     builder.arguments.scale = call.attention.scale
     builder.arguments.softcap = call.attention.softcap ?? 0
     let row = write.heads * write.headDim + write.kvHeads * (write.headDim + write.valueDim)
@@ -144,6 +142,7 @@ extension CUDACatalog {
     builder.arguments.head_dim = Int32(write.headDim)
     builder.arguments.value_dim = Int32(write.valueDim)
     builder.arguments.window = Int32(clamping: call.attention.window ?? 0)
+    builder.arguments.chunk = Int32(clamping: call.problem.chunk ?? 0)
     builder.arguments.scale = call.attention.scale
     builder.arguments.softcap = call.attention.softcap ?? 0
     return shaped(
@@ -167,4 +166,9 @@ extension CUDACatalog {
         input: x.type.dtype, query: parts.qOut?.type.dtype ?? .float32, cache: node.cache?.dtype ?? .float32,
         tokens: x.type.shape[0], condition: condition))
   }
+}
+
+extension Attention {
+  /// The length of chunks; nil where the longest sequence has only one.
+  func chunk(below sequenceLength: Int) -> Int? { chunk.flatMap { $0 < sequenceLength ? $0 : nil } }
 }

@@ -24,6 +24,7 @@ extension CUDACatalog {
       heads: write.heads, kvHeads: write.kvHeads, headDim: write.headDim, valueDim: valueDim, input: cache.dtype,
       cache: cache.dtype, out: node.results[0].type.dtype, limits: node.limits)
     problem.window = attention.window
+    problem.chunk = attention.chunk(below: node.limits.sequenceLength)
     problem.hasSoftcap = attention.softcap != nil
     problem.hasSlopes = attention.alibiSlopes != nil
     problem.hasSinks = operands.sinks != nil

@@ -63,6 +63,15 @@ extension CUDACatalog {
         operation, rows: out.rows, width: out.width, a: a.dtype, b: b.dtype, out: out.dtype))
   }
 
+  /// Rows times a factor of their position.
+  func scaled(_ node: LoweredNode, _ scale: PositionScale) -> Launch {
+    let (x, out) = (node.inputs[0].type, node.results[0].type)
+    let width = out.shape.dropFirst().reduce(1) { $0 * ($1.fixed ?? 1) }
+    return shaped(
+      positionScale(node, scale),
+      GPUElementwise.positionScale(rows: out.shape[0], width: width, x: x.dtype, out: out.dtype))
+  }
+
   /// activation(gate) * up.
   func gated(_ node: LoweredNode, _ activation: Activation) -> Launch {
     let (x, out) = (node.inputs[0].type, node.results[0].type)

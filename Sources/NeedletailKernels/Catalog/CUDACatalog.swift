@@ -89,7 +89,7 @@ public struct CUDACatalog: KernelCatalog {
     case .experts(let experts): try mixed(node, experts)
     case .concatenate: concatenated(node)
     case .headLinear(let isTransposed): [try headLinearLaunch(node, isTransposed: isTransposed)]
-    case .positionScale: throw CatalogError("factors of queries by position have no kernel on a GPU yet")
+    case .positionScale(let scale): [scaled(node, scale)]
     case .ropeCacheWrite, .pagedAttention, .attention:
       throw CatalogError("attention without the write of its keys and values has no kernel on a GPU")
     }

@@ -29,6 +29,14 @@ public enum GPUElementwise {
         ]), rows: rows, width: width)
   }
 
+  /// Rows times a factor of their position.
+  public static func positionScale(rows: Dim, width: Int, x: DType, out: DType) -> GPULaunch {
+    launch(
+      GPUFunction(
+        "elementwise/position_scale.cu", entry: "position_scale",
+        ["NT_X": Int(x.rawValue), "NT_OUT": Int(out.rawValue)]), rows: rows, width: width)
+  }
+
   /// a op b.
   public static func binary(
     _ operation: BinaryOperation, rows: Dim, width: Int, a: DType, b: DType, out: DType

@@ -60,17 +60,26 @@ public struct Cost: Hashable, Sendable, Codable {
     public var bytesPerCachedToken: Int
     /// Positions a query sees; nil: all.
     public var window: Int?
+    /// A query sees its own chunk of so many positions only; nil: all.
+    public var chunk: Int?
     /// Which sequences it is for: all, those that decode, or those that do not.
     public var sequences: GPULaunch.Condition
 
     /// What attention adds.
     public init(
-      operationsPerPair: Int, bytesPerCachedToken: Int, window: Int? = nil, sequences: GPULaunch.Condition = .always
+      operationsPerPair: Int, bytesPerCachedToken: Int, window: Int? = nil, chunk: Int? = nil,
+      sequences: GPULaunch.Condition = .always
     ) {
       self.sequences = sequences
       self.operationsPerPair = operationsPerPair
       self.bytesPerCachedToken = bytesPerCachedToken
       self.window = window
+      self.chunk = chunk
+    }
+
+    /// The first position that the query at a position sees.
+    func firstSeen(_ position: Int) -> Int {
+      max(window.map { position - $0 + 1 } ?? 0, chunk.map { position - position % $0 } ?? 0, 0)
     }
   }
 }
@@ -159,8 +168,8 @@ extension Cost {
     for sequence in sequences {
       var pairs = 0
       let first = sequence.context - sequence.queries
-      for query in first..<sequence.context { pairs += min(query + 1, attention.window ?? .max) }
-      let seen = min(sequence.context, (attention.window ?? .max / 2) + sequence.queries - 1)
+      for query in first..<sequence.context { pairs += query + 1 - attention.firstSeen(query) }
+      let seen = sequence.queries > 0 ? sequence.context - attention.firstSeen(first) : 0
       result.operations += pairs * attention.operationsPerPair
       result.cacheBytes += seen * attention.bytesPerCachedToken
     }

@@ -136,7 +136,7 @@ extension Cost {
     guard let attention else { return }
     let bound = 1 << 32
     guard 0...bound ~= attention.operationsPerPair, 0...bound ~= attention.bytesPerCachedToken,
-      attention.window ?? 1 > 0
+      attention.window ?? 1 > 0, attention.chunk ?? 1 > 0
     else { throw PlanError("\(name): a cost of attention that makes no sense") }
   }
 }

@@ -42,6 +42,14 @@ extension AttentionCase {
       edge.hasSinks = window % 2 == 0
       edges.append(edge)
     }
+    for (index, chunk) in [1, 7, 16, 64, 65, 128, 1000].enumerated() {
+      var edge = AttentionCase(
+        [Sequence(1, queries: 200, context: 300), Sequence(2, queries: 1, context: 129)], shape,
+        q: index % 2 == 0 ? .bfloat16 : .float32, cache: index % 2 == 0 ? .bfloat16 : .float32)
+      edge.options.chunk = chunk
+      edge.options.window = index == 3 ? 40 : nil
+      edges.append(edge)
+    }
     var capped = AttentionCase([Sequence(1, queries: 20, context: 100)], shape)
     capped.options.softcap = 5
     edges.append(capped)

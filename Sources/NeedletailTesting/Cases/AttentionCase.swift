@@ -173,7 +173,7 @@ public struct AttentionCase: KernelCase {
     let parts = sequences.map { "\($0.queries) of \($0.context)" }.joined(separator: ", ")
     return
       "attention of [\(parts)], \(shape.heads) heads over \(shape.kvHeads), \(shape.headDim) and \(shape.valueDim) "
-      + "wide, \(q.name) and \(cache.name) -> \(out.name), blocks of \(blockSize), window \(options.window ?? 0), softcap "
+      + "wide, \(q.name) and \(cache.name) -> \(out.name), blocks of \(blockSize), window \(options.window ?? 0), chunk \(options.chunk ?? 0), softcap "
       + "\(options.softcap ?? 0)\(options.alibiSlopes == nil ? "" : ", slopes")\(hasSinks ? ", sinks" : "")"
       + "\(options.valuesFromKeys == nil ? "" : ", values in keys"), seed \(seed)"
   }

@@ -65,6 +65,17 @@ public struct DecodeAttentionCase: KernelCase {
       edge.hasSinks = window % 2 == 0
       edges.append(edge)
     }
+    for (chunk, dtype) in zip(
+      [1, 16, 64, 100, 512, 5000], [DType.bfloat16, .float16, .bfloat16, .float32, .bfloat16, .float16])
+    {
+      var edge = DecodeAttentionCase([0, 1, 16, 17, 64, 65, 100, 101, 512, 513, 1500], shape, dtype)
+      edge.options.chunk = chunk
+      edges.append(edge)
+    }
+    var both = DecodeAttentionCase([1, 300, 700, 1500], .init(heads: 5, kvHeads: 1, headDim: 64, valueDim: 64))
+    both.options.chunk = 256
+    both.options.window = 100
+    edges.append(both)
     var capped = DecodeAttentionCase([20, 700], shape)
     capped.options.softcap = 5
     edges.append(capped)
@@ -88,6 +99,7 @@ public struct DecodeAttentionCase: KernelCase {
     let contexts = (0..<numbers.next(in: 1...12)).map { _ in numbers.next(in: 0...numbers.pick([10, 200, 1200])) }
     var problem = DecodeAttentionCase(contexts, shape, numbers.pick([.bfloat16, .bfloat16, .float16, .float32]))
     problem.options.window = numbers.pick([nil, nil, 1, 20, 64, 100])
+    problem.options.chunk = numbers.pick([nil, nil, 7, 64, 100])
     problem.options.softcap = numbers.pick([nil, nil, 10])
     problem.rotaryDim = numbers.pick([headDim, headDim, headDim / 2])
     problem.hasSinks = numbers.next(in: 0...5) == 0
@@ -210,7 +222,7 @@ public struct DecodeAttentionCase: KernelCase {
       block_table_stride: Int64(tableStride), heads: Int32(shape.heads), kv_heads: Int32(shape.kvHeads),
       head_dim: Int32(shape.headDim), value_dim: Int32(shape.valueDim), rotary_dim: Int32(rotaryDim),
       interleaved: isInterleaved ? 1 : 0, window: Int32(options.window ?? 0), scale: options.scale,
-      softcap: options.softcap ?? 0, reserved: 0)
+      softcap: options.softcap ?? 0, chunk: Int32(options.chunk ?? 0))
   }
 
   /// What it writes: the results, and the new keys and values; the rest of the cache stays.
@@ -262,7 +274,7 @@ public struct DecodeAttentionCase: KernelCase {
     let lengths = contexts.count > 8 ? "\(contexts.prefix(8)) and \(contexts.count - 8) more" : "\(contexts)"
     return "decode attention of \(lengths), \(shape.heads) heads over \(shape.kvHeads), \(shape.headDim) and "
       + "\(shape.valueDim) wide, \(rotaryDim) rotated\(isInterleaved ? " in pairs" : ""), \(x.name) and \(cache.name) -> "
-      + "\(out.name), window \(options.window ?? 0), softcap \(options.softcap ?? 0)"
+      + "\(out.name), window \(options.window ?? 0), chunk \(options.chunk ?? 0), softcap \(options.softcap ?? 0)"
       + "\(options.alibiSlopes == nil ? "" : ", slopes")\(hasSinks ? ", sinks" : "")\(isMerged ? ", merged" : ""), seed "
       + "\(seed)"
   }

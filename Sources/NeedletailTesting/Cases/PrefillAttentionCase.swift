@@ -58,6 +58,7 @@ public struct PrefillAttentionCase: KernelCase {
       q: dtype, cache: dtype)
     step.out = dtype
     step.options.window = numbers.pick([nil, nil, 1, 20, 64, 100])
+    step.options.chunk = numbers.pick([nil, nil, 7, 64, 100])
     step.options.softcap = numbers.pick([nil, nil, 10])
     step.hasSinks = numbers.next(in: 0...5) == 0
     step.seed = numbers.next()
@@ -77,7 +78,7 @@ public struct PrefillAttentionCase: KernelCase {
       sequences: all.sequences, first_sequence: Int64(firstSequence), q_stride: all.q_stride,
       out_stride: all.out_stride, block_table_stride: all.block_table_stride, heads: all.heads,
       kv_heads: all.kv_heads, head_dim: all.head_dim, value_dim: all.value_dim, window: all.window, scale: all.scale,
-      softcap: all.softcap, reserved: 0)
+      softcap: all.softcap, chunk: all.chunk)
   }
 
   /// What it writes.

@@ -133,9 +133,7 @@ private struct GraphEvaluation {
       return attend(query, attention, sinks: sinks)
     case .positionScale(let scale):
       let width = operands[0].elements.count / max(counts.tokens, 1)
-      let factors = operands[1].elements.map { position in
-        1 + Double(scale.factor) * log1p(Double((Int(position) + 1) / scale.period))
-      }
+      let factors = operands[1].elements.map { Reference.factor(of: scale, at: Int($0)) }
       return operands[0].elements.indices.map { operands[0].elements[$0] * factors[$0 / width] }
     case .experts(let experts):
       guard let named = ExpertsOperands(operands) else { throw GraphError("operands of experts") }

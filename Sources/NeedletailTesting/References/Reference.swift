@@ -25,6 +25,11 @@ public enum Reference {
     return out
   }
 
+  /// What rows at a position are multiplied by.
+  public static func factor(of scale: PositionScale, at position: Int) -> Double {
+    1 + Double(scale.factor) * log1p(Double((position + 1) / scale.period))
+  }
+
   /// A normalization of rows of a width.
   public static func norm(
     _ x: [Double], width: Int, _ norm: Norm, weight: [Double]? = nil, bias: [Double]? = nil

@@ -3,11 +3,12 @@
 // A sequence's tiles of 64 positions are divided into parts; how many depends on its own length only. Results are
 // summed up in fours of parts and then from four to four, always in this order, so that bits do not depend on who does
 // what. An item of work is one part, or, in steps with much work, one four (unless it is long), for a pack of query
-// heads that share a kv head (at most NT_PACK: 16, unless it is defined). All blocks take items from one list, which each of them computes from the
-// sequences' lengths.
+// heads that share a kv head (at most NT_PACK: 16, unless it is defined). All blocks take items from one list, which each
+// of them computes from the sequences' lengths.
 //
 // Constants of a specialization: NT_KV_HEADS, NT_GROUP (query heads of a kv head), NT_SPLITS (the most parts of a
-// sequence), NT_SPLIT_TILES (a part has at least so many tiles, if the sequence has), NT_VALUE_DIM.
+// sequence), NT_SPLIT_TILES (a part has at least so many tiles, if the sequence has), NT_VALUE_DIM; NT_CHUNKED (1: a
+// sequence's last position sees its own chunk only; 0 unless defined).
 #ifndef NEEDLETAIL_CUDA_DECODE_WORK_CUH
 #define NEEDLETAIL_CUDA_DECODE_WORK_CUH
 #include "paged_attention.h"
@@ -16,6 +17,9 @@ constexpr int nt_tile = 64;
 constexpr int nt_four = 4;
 #ifndef NT_PACK
 #define NT_PACK 16
+#endif
+#ifndef NT_CHUNKED
+#define NT_CHUNKED 0
 #endif
 constexpr int nt_packs_per_kv_head = (NT_GROUP + NT_PACK - 1) / NT_PACK;
 constexpr int nt_packs = NT_KV_HEADS * nt_packs_per_kv_head;
@@ -36,7 +40,7 @@ __device__ __forceinline__ int nt_divide(int a, int b) {
 // The tiles of a sequence that its last position sees, and the number of parts and of fours.
 struct nt_decode_span {
   int context;     // positions, the new one included
-  int first_seen;  // the first position in the window
+  int first_seen;  // the first position in the window and the chunk
   int first_tile;
   int tiles;
   int parts;
@@ -44,6 +48,9 @@ struct nt_decode_span {
 
   __device__ __forceinline__ nt_decode_span(const nt_decode_attention_arguments &a, int length) : context(length) {
     first_seen = a.window > 0 && context > a.window ? context - a.window : 0;
+#if NT_CHUNKED
+    if (context > 0) first_seen = max(first_seen, (context - 1) / a.chunk * a.chunk);
+#endif
     first_tile = first_seen / nt_tile;
     tiles = (context + nt_tile - 1) / nt_tile - first_tile;
     parts = (nt_u32)(tiles + NT_SPLIT_TILES - 1) / NT_SPLIT_TILES;

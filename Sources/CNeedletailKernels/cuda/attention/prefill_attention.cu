@@ -139,7 +139,7 @@ prefill_attention(const __grid_constant__ nt_prefill_attention_arguments a) {
     if (step + 1 < tile.end_step) bring_keys(step + 1);
     const nt_i32 key = step * NT_STEP + 2 * (lane & 3);
     rows.shape(a, s, key);
-    if (NT_WINDOWED || step >= hides) rows.hide(a, s, key);
+    if (NT_WINDOWED || NT_CHUNKED || step >= hides) rows.hide(a, s, key);
     rows.weigh(s, scale, factors);
     rows.add(s, factors);
 #pragma unroll

@@ -61,6 +61,7 @@ prefill_attention_f32(const __grid_constant__ nt_prefill_attention_arguments a) 
   // A warp whose row does not exist repeats the last one and stores nothing.
   const int row = min(tile.first_row + warp, tile.rows - 1);
   const int position = tile.offset + row / NT_GROUP;
+  const int first_seen = nt_first_seen(a, position);
   const int head = tile.kv_head * NT_GROUP + row % NT_GROUP;
   const nt_i64 token = tile.first_query + row / NT_GROUP;
   const float *q = (const float *)a.q + token * a.q_stride + (nt_i64)head * NT_HEAD_DIM;
@@ -103,9 +104,7 @@ prefill_attention_f32(const __grid_constant__ nt_prefill_attention_arguments a) 
     score = fmaf(slope, (float)distance, score);
 #endif
     bool hidden = distance > 0;
-#if NT_WINDOWED
-    hidden |= distance <= -a.window;
-#endif
+    hidden |= first + lane < first_seen;
     if (hidden) score = unseen;
 
     const float top = fmaxf(highest, highest_of_warp(score));

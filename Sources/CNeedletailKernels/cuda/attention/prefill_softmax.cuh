@@ -5,7 +5,7 @@
 // A step whose keys a row does not see at all leaves that row's bits as they are, so it does not matter which steps the
 // tile's other rows need.
 //
-//   NT_SOFTCAP, NT_SLOPES, NT_SINKS, NT_WINDOWED: 0, 1
+//   NT_SOFTCAP, NT_SLOPES, NT_SINKS, NT_WINDOWED, NT_CHUNKED: 0, 1
 #ifndef NEEDLETAIL_CUDA_PREFILL_SOFTMAX_CUH
 #define NEEDLETAIL_CUDA_PREFILL_SOFTMAX_CUH
 #include "attention/prefill_tiles.cuh"
@@ -79,20 +79,23 @@ struct nt_prefill_rows {
 #endif
   }
 
-  // Hides keys behind a row's position or before its window.
+  // Hides keys behind a row's position, and those before the first that it sees.
   template <int COUNT>
   __device__ __forceinline__ void hide(const nt_prefill_attention_arguments &a, float (&s)[COUNT], nt_i32 key) const {
 #pragma unroll
     for (int r = 0; r < 2; r++) {
       const nt_i32 last = position[r] - key;
+#if NT_WINDOWED || NT_CHUNKED
+      const nt_i32 first = nt_first_seen(a, position[r]) - key;
+#endif
 #pragma unroll
       for (int i = 2 * r; i < COUNT; i += 4) {
 #pragma unroll
         for (int c = 0; c < 2; c++) {
           const int column = (i >> 2) * 8 + c;
           bool hidden = column > last;
-#if NT_WINDOWED
-          hidden |= column <= last - a.window;
+#if NT_WINDOWED || NT_CHUNKED
+          hidden |= column < first;
 #endif
           if (hidden) s[i + c] = NT_NEGATIVE_INFINITY;
         }

@@ -6,17 +6,33 @@
 // time), in each the last rows first. Keys of as many kv heads as NT_L2_BYTES hold are worked on at the same time.
 //
 //   NT_GROUP: query heads to a kv head   NT_ROWS: rows of a tile   NT_STEP: keys at a time   NT_WINDOWED: 0, 1
+//   NT_CHUNKED: 1: queries see their own chunk of positions only; 0 unless defined
 //   NT_DECODES: 1: sequence s has the one query s, and may have no positions; 0 unless defined
 #ifndef NEEDLETAIL_CUDA_PREFILL_TILES_CUH
 #define NEEDLETAIL_CUDA_PREFILL_TILES_CUH
 #include "paged_attention.h"
 
+#ifndef NT_CHUNKED
+#define NT_CHUNKED 0
+#endif
 #ifndef NT_DECODES
 #define NT_DECODES 0
 #endif
 #ifndef NT_L2_BYTES
 #define NT_L2_BYTES (32 << 20)
 #endif
+
+// The first position that the query at a position sees.
+__device__ __forceinline__ nt_i32 nt_first_seen(const nt_prefill_attention_arguments &a, nt_i32 position) {
+  nt_i32 first = 0;
+#if NT_WINDOWED
+  first = max(0, position - a.window + 1);
+#endif
+#if NT_CHUNKED
+  first = max(first, position - position % a.chunk);
+#endif
+  return first;
+}
 
 struct nt_prefill_tile {
   nt_i32 sequence;
@@ -107,10 +123,7 @@ struct nt_prefill_search {
     const nt_i32 last_row = min(tile.first_row + NT_ROWS, tile.rows) - 1;
     const nt_i32 last = tile.offset + last_row / NT_GROUP;
     tile.end_step = NT_DECODES && tile.context == 0 ? 0 : last / NT_STEP + 1;
-    tile.first_step = 0;
-#if NT_WINDOWED
-    tile.first_step = max(0, tile.offset + tile.first_row / NT_GROUP - a.window + 1) / NT_STEP;
-#endif
+    tile.first_step = nt_first_seen(a, tile.offset + tile.first_row / NT_GROUP) / NT_STEP;
     return true;
   }
 };

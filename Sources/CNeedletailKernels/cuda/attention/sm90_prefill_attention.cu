@@ -93,9 +93,9 @@ __device__ __forceinline__ void attend(const nt_prefill_attention_arguments &a, 
     nt_barrier_arrive(nt_shared_address(&shared.tile_empty[tiles.place]));
     tiles.advance();
     hides = (tile.offset + tile.first_row / NT_GROUP + 1) / NT_STEP;
-#if NT_WINDOWED
+#if NT_WINDOWED || NT_CHUNKED
     const int last_row = min(tile.first_row + NT_ROWS, tile.rows) - 1;
-    sees_all = max(0, tile.offset + last_row / NT_GROUP - a.window + NT_STEP) / NT_STEP;
+    sees_all = (nt_first_seen(a, tile.offset + last_row / NT_GROUP) + NT_STEP - 1) / NT_STEP;
 #endif
     return tile.first_step < tile.end_step;
   };

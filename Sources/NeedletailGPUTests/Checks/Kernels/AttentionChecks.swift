@@ -35,6 +35,7 @@ extension GPUCheck {
       heads: shape.heads, kvHeads: shape.kvHeads, headDim: shape.headDim, valueDim: shape.valueDim, input: input,
       cache: cache, out: out, limits: limits)
     problem.window = options.window
+    problem.chunk = options.chunk
     problem.hasSoftcap = options.softcap != nil
     problem.hasSlopes = options.alibiSlopes != nil
     problem.hasSinks = hasSinks

@@ -34,6 +34,13 @@ extension GPUCheck {
         out: problem.out)
       return KernelPlan(launches: [launch], counts: counts(problem.rows))
     },
+    GPUCheck.kernel("kernel/position_scale") {
+      PositionScaleCase.cases(random: 12)
+    } plan: { problem, _ in
+      KernelPlan(
+        launches: [GPUElementwise.positionScale(rows: .tokens, width: problem.width, x: problem.x, out: problem.out)],
+        counts: counts(problem.positions.count))
+    },
     GPUCheck.kernel("kernel/binary") {
       BinaryCase.cases(random: 12)
     } plan: { problem, _ in
