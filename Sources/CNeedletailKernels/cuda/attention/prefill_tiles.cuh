@@ -111,7 +111,8 @@ struct nt_prefill_search {
     tile.rows = queries * NT_GROUP;
     tile.offset = tile.context - queries;
 
-    const nt_i32 held = NT_L2_BYTES / ((a.head_dim + a.value_dim) * NT_ELEMENT_BYTES) / max(tile.context, 1);
+    const nt_i32 length_held = NT_DECODES ? max(tile.context, 1) : tile.context;
+    const nt_i32 held = NT_L2_BYTES / ((a.head_dim + a.value_dim) * NT_ELEMENT_BYTES) / length_held;
     const nt_i32 section = max(1, min(held, a.kv_heads));
     const nt_i32 section_tiles = count * section;
     const nt_i32 first_head = index / section_tiles * section;
