@@ -44,12 +44,23 @@ struct GPULatentTests {
     var problem = Self.problem(16)
     problem.window = 100
     #expect(problem.latentLaunch(decodes: true, on: .h200) == nil)
-    #expect(Self.problem(16, headDim: 580).latentLaunch(decodes: true, on: .h200) == nil)
+    problem.window = nil
+    problem.chunk = 100
+    #expect(problem.latentLaunch(decodes: false, on: .h200) == nil)
     #expect(Self.problem(16, headDim: 1024, valueDim: 1024).latentLaunch(decodes: false, on: .h200) == nil)
     #expect(
       Self.problem(16, cache: .float32).latentLaunch(decodes: true, on: .h200)?.function.entry
         == "prefill_attention_f32")
     #expect(Self.problem(16, cache: .float32).latentLaunch(decodes: true, on: .l40s) == nil)
+    for (headDim, valueDim) in [(41, 37), (24, 20), (580, 512)] {
+      let odd = Self.problem(5, headDim: headDim, valueDim: valueDim)
+      for decodes in [true, false] {
+        let launch = odd.latentLaunch(decodes: decodes, on: .h200)
+        #expect(
+          launch?.function.entry == "prefill_attention_f32" && defines(launch)["NT_IN"] == Int(DType.bfloat16.rawValue))
+        #expect(defines(launch)["NT_DECODES"] == (decodes ? 1 : 0))
+      }
+    }
   }
 
   @Test func productsByHeadsUseTensorCoresWhereRowsAreAligned() {

@@ -7,8 +7,8 @@ struct GPULatentAttention {
   enum Kernel: Hashable {
     /// mma on 16-bit caches: rows of a block, and tiles of positions that it holds.
     case mma(rows: Int, stages: Int)
-    /// Float32, without matrix instructions.
-    case float32
+    /// Any type and size, computed in float32 without matrix instructions.
+    case plain
   }
 
   /// What is computed.
@@ -28,11 +28,9 @@ struct GPULatentAttention {
     let isPlain =
       problem.window == nil && problem.chunk == nil && !problem.hasSoftcap && !problem.hasSlopes && !problem.hasSinks
     guard isPlain, problem.kvHeads == 1, problem.valueDim <= problem.headDim else { return nil }
-    if problem.cache == .float32 {
-      return float32Bytes <= gpu.sharedBytesPerBlock ? .float32 : nil
-    }
+    let plain: Kernel? = plainBytes <= gpu.sharedBytesPerBlock ? .plain : nil
     guard problem.cache.byteCount == 2, problem.headDim % 8 == 0, problem.valueDim % 8 == 0, problem.valueDim <= 512
-    else { return nil }
+    else { return plain }
     // What decode attention keeps of the list of its items.
     let beside = (problem.limits.sequences + 31) / 32 * 4 + 16
     for rows in [64, 32, 16] where rows <= most {
@@ -40,7 +38,7 @@ struct GPULatentAttention {
         return .mma(rows: rows, stages: stages)
       }
     }
-    return nil
+    return plain
   }
 
   /// Bytes of shared memory of a block (`nt_latent_memory`).
@@ -51,7 +49,7 @@ struct GPULatentAttention {
     return (bytes + 127) / 128 * 128
   }
 
-  private var float32Bytes: Int { 4 * (8 * problem.headDim + 32 * (problem.headDim + 1) + 32 * problem.valueDim) }
+  private var plainBytes: Int { 4 * (8 * problem.headDim + 32 * (problem.headDim + 1) + 32 * problem.valueDim) }
 
   /// Rows of a block of decode attention: one token's heads.
   private var decodeRows: Int { problem.heads <= 16 ? 16 : problem.heads <= 32 ? 32 : 64 }
@@ -81,8 +79,8 @@ struct GPULatentAttention {
   var decodeLaunch: GPULaunch? {
     switch kernel(rows: decodeRows) {
     case nil: return nil
-    case .float32?:
-      return float32(decodes: true, grid: GridExtent(.decodes, times: (problem.heads + 7) / 8), .decodes)
+    case .plain?:
+      return plain(decodes: true, grid: GridExtent(.decodes, times: (problem.heads + 7) / 8), .decodes)
     case .mma(let rows, let stages)?:
       let splits = splits(rows: rows)
       var function = function("latent_decode", rows: rows, stages: stages)
@@ -102,9 +100,9 @@ struct GPULatentAttention {
   var prefillLaunch: GPULaunch? {
     switch kernel(rows: 64) {
     case nil: return nil
-    case .float32?:
+    case .plain?:
       let grid = GridExtent(.tokens, per: 8, times: problem.heads) + GridExtent(.sequences)
-      return float32(decodes: false, grid: grid, .prefills)
+      return plain(decodes: false, grid: grid, .prefills)
     case .mma(let rows, let stages)?:
       return GPULaunch(
         function("latent_prefill", rows: rows, stages: stages),
@@ -123,7 +121,7 @@ struct GPULatentAttention {
       ])
   }
 
-  private func float32(decodes: Bool, grid: GridExtent, _ condition: GPULaunch.Condition) -> GPULaunch {
+  private func plain(decodes: Bool, grid: GridExtent, _ condition: GPULaunch.Condition) -> GPULaunch {
     GPULaunch(
       GPUFunction(
         "attention/prefill_attention_f32.cu", entry: "prefill_attention_f32",
@@ -131,14 +129,15 @@ struct GPULatentAttention {
           "NT_IN": Int(problem.cache.rawValue), "NT_OUT": Int(problem.out.rawValue), "NT_HEAD_DIM": problem.headDim,
           "NT_VALUE_DIM": problem.valueDim, "NT_GROUP": problem.heads, "NT_WINDOWED": 0, "NT_SOFTCAP": 0,
           "NT_SLOPES": 0, "NT_SINKS": 0, "NT_VALUES_IN_KEYS": 1, "NT_DECODES": decodes ? 1 : 0,
-        ]), grid: [grid], threads: 256, sharedBytes: float32Bytes, condition: condition,
-      choice: "rule: a float32 cache, 8 rows by 32 keys")
+        ]), grid: [grid], threads: 256, sharedBytes: plainBytes, condition: condition,
+      choice: "rule: \(problem.cache.name), \(problem.headDim) and \(problem.valueDim) wide, 8 rows by 32 keys")
   }
 }
 
 extension AttentionProblem {
   /// Attends over latents for the sequences that decode, `decodes`, or for the others, all of whose latents are in the
-  /// cache; values are the first elements of keys. Nil: no kernel does.
+  /// cache; values are the first elements of keys. Nil: no kernel does. The arguments are those of decode attention for
+  /// the kernel `latent_decode`, those of prefill attention for all others.
   public func latentLaunch(decodes: Bool, on gpu: GPUTraits) -> GPULaunch? {
     let kernels = GPULatentAttention(problem: self, gpu: gpu)
     return decodes ? kernels.decodeLaunch : kernels.prefillLaunch

@@ -51,7 +51,9 @@ extension CUDACatalog {
       node: node, cache: cache, problem: problem, attention: attention, layer: write.layer, query: query,
       stride: stride)
     return [
-      try rotation(node, parts, .always), shaped(self.decode(call), decode), shaped(self.prefill(call), prefill),
+      try rotation(node, parts, .always),
+      shaped(decode.function.entry == "latent_decode" ? self.decode(call) : self.prefill(call, decodes: true), decode),
+      shaped(self.prefill(call), prefill),
     ]
   }
 
@@ -81,8 +83,6 @@ extension CUDACatalog {
 
   private func decode(_ call: LatentCall) -> Launch {
     let (node, problem) = (call.node, call.problem)
-    // The float32 kernel is that of prefill, told that every sequence has one token.
-    guard problem.cache != .float32 else { return prefill(call, decodes: true) }
     var builder = ArgumentBuilder(nt_decode_attention_arguments())
     builder.bind(\.q, call.query.reference)
     builder.bind(\.cache, BufferReference(.cache(layer: call.layer)))
@@ -106,6 +106,7 @@ extension CUDACatalog {
       cost: call.cost(.decodes))
   }
 
+  /// Attention of the sequences that do not decode, or by the same kernel of those that do.
   private func prefill(_ call: LatentCall, decodes: Bool = false) -> Launch {
     let (node, problem) = (call.node, call.problem)
     var builder = ArgumentBuilder(nt_prefill_attention_arguments())

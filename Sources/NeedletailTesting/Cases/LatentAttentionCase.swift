@@ -102,7 +102,9 @@ extension PrefillAttentionCase {
       [.init(1, queries: 5, context: 5), .init(2, queries: 64, context: 64), .init(3, queries: 65, context: 65)],
       [.init(1, queries: 13, context: 300), .init(2, queries: 1, context: 77), .init(3, queries: 40, context: 200)],
     ]
-    return LatentDecodeCase.shapes.flatMap { shape in
+    // The last one is of sizes that only the plain kernel takes.
+    let shapes = LatentDecodeCase.shapes + [.init(heads: 5, kvHeads: 1, headDim: 41, valueDim: 37)]
+    return shapes.flatMap { shape in
       zip(steps, [DType.float16, .bfloat16, .bfloat16]).map { sequences, dtype in
         var step = AttentionCase(sequences, shape, q: dtype, cache: dtype)
         step.out = dtype

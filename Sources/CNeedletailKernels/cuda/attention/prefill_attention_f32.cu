@@ -1,8 +1,9 @@
-// Prefill attention over a float32 cache (paged_attention.h), all in float32: for small models and as what the other
-// kernels are held against, not for speed. A block attends for 8 rows (prefill_tiles.cuh), one to a warp, in steps of
-// half a cache block: a lane has the score of one key, then columns lane, lane + 32, ... of the values.
+// Prefill attention (paged_attention.h), computed in float32 without matrix instructions: for float32 caches, for sizes
+// that no other kernel takes, and as what the other kernels are held against, not for speed. A block attends for 8 rows
+// (prefill_tiles.cuh), one to a warp, in steps of half a cache block: a lane has the score of one key, then columns lane,
+// lane + 32, ... of the values.
 //
-//   NT_OUT: type of the result   NT_HEAD_DIM, NT_VALUE_DIM: what shared memory has room for
+//   NT_IN: type of queries and cache   NT_OUT: of the result   NT_HEAD_DIM, NT_VALUE_DIM: what shared memory has room for
 //   NT_VALUES_IN_KEYS: 1: values are the first elements of keys, and the cache has no others; 0 unless defined
 //   NT_DECODES: 1: every sequence has one token, sequence s the step's token s, and a context of 0 gives zeros
 //   grid: at least as many blocks as tiles; those beyond return
@@ -15,7 +16,7 @@
 
 #define NT_ROWS 8
 #define NT_STEP 32
-#define NT_ELEMENT_BYTES 4
+#define NT_ELEMENT_BYTES (NT_IN == NT_F32 ? 4 : 2)
 #include "attention/prefill_tiles.cuh"
 
 namespace {
@@ -26,6 +27,8 @@ constexpr int kKeyPitch = NT_HEAD_DIM + 1;
 constexpr int kKept = NT_HEAD_DIM + (NT_VALUES_IN_KEYS ? 0 : NT_VALUE_DIM);  // elements of a position in the cache
 constexpr int kValueStride = NT_VALUES_IN_KEYS ? NT_HEAD_DIM : NT_VALUE_DIM;
 constexpr int kColumns = (NT_VALUE_DIM + 31) / 32;
+
+typedef nt_storage<NT_IN>::bits Element;
 
 struct Shared {
   float queries[NT_ROWS][NT_HEAD_DIM];
@@ -64,8 +67,8 @@ prefill_attention_f32(const __grid_constant__ nt_prefill_attention_arguments a) 
   const int first_seen = nt_first_seen(a, position);
   const int head = tile.kv_head * NT_GROUP + row % NT_GROUP;
   const nt_i64 token = tile.first_query + row / NT_GROUP;
-  const float *q = (const float *)a.q + token * a.q_stride + (nt_i64)head * NT_HEAD_DIM;
-  for (int i = lane; i < NT_HEAD_DIM; i += 32) shared.queries[warp][i] = q[i];
+  const Element *q = (const Element *)a.q + token * a.q_stride + (nt_i64)head * NT_HEAD_DIM;
+  for (int i = lane; i < NT_HEAD_DIM; i += 32) shared.queries[warp][i] = nt_to_float<NT_IN>(q[i]);
 #if NT_SLOPES
   const float slope = a.alibi_slopes[head];
 #endif
@@ -77,19 +80,20 @@ prefill_attention_f32(const __grid_constant__ nt_prefill_attention_arguments a) 
   for (int step = tile.first_step; step < tile.end_step; step++) {
     const int first = step * NT_STEP;
     const int count = min(NT_STEP, tile.context - first);
-    const float *block = (const float *)a.cache
+    const Element *block = (const Element *)a.cache
       + ((nt_i64)table[first / kPositions] * a.kv_heads + tile.kv_head) * (kPositions * kKept);
-    const float *keys = block + first % kPositions * NT_HEAD_DIM;
-    const float *values = NT_VALUES_IN_KEYS ? keys : block + kPositions * NT_HEAD_DIM + first % kPositions * NT_VALUE_DIM;
+    const Element *keys = block + first % kPositions * NT_HEAD_DIM;
+    const Element *values =
+      NT_VALUES_IN_KEYS ? keys : block + kPositions * NT_HEAD_DIM + first % kPositions * NT_VALUE_DIM;
     __syncthreads();
     // What lies behind the sequence's end may be anything, even no numbers.
     for (int i = threadIdx.x; i < NT_STEP * NT_HEAD_DIM; i += kThreads) {
       const int line = i / NT_HEAD_DIM;
-      shared.keys[line][i % NT_HEAD_DIM] = line < count ? keys[i] : 0;
+      shared.keys[line][i % NT_HEAD_DIM] = line < count ? nt_to_float<NT_IN>(keys[i]) : 0;
     }
     for (int i = threadIdx.x; i < NT_STEP * NT_VALUE_DIM; i += kThreads) {
       const int line = i / NT_VALUE_DIM, column = i % NT_VALUE_DIM;
-      shared.values[line][column] = line < count ? values[line * kValueStride + column] : 0;
+      shared.values[line][column] = line < count ? nt_to_float<NT_IN>(values[line * kValueStride + column]) : 0;
     }
     __syncthreads();
 

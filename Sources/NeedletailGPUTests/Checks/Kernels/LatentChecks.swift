@@ -48,10 +48,9 @@ extension GPUCheck {
   private static func decode(_ problem: LatentDecodeCase, _ traits: GPUTraits) -> KernelPlan? {
     let attention = self.problem(problem.step)
     let count = problem.step.sequences.count
-    // The float32 kernel takes the arguments of prefill; models check it.
-    guard problem.step.cache != .float32, let launch = attention.latentLaunch(decodes: true, on: traits) else {
-      return nil
-    }
+    // The plain kernel takes the arguments of prefill; models check it.
+    guard let launch = attention.latentLaunch(decodes: true, on: traits), launch.function.entry == "latent_decode"
+    else { return nil }
     return KernelPlan(
       launches: [launch], counts: StepCounts(tokens: count, sequences: count, scoredRows: count, decodes: count),
       scratch: ["partials": attention.latentPartialsElements(on: traits) * 4], cacheBlocks: problem.step.blockCount)
