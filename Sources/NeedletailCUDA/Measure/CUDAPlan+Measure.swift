@@ -27,12 +27,15 @@ extension CUDAPlan: MeasurablePlan {
     let index = plan.variant(tokens: counts.tokens)
     let variant = variants[index]
 
-    var groups: [LaunchKind: [Int]] = [:]
-    for (number, launch) in plan.variants[index].launches.enumerated() where launch.gpu?.runs(in: counts) ?? true {
-      groups[LaunchKind(launch), default: []].append(number)
+    let running = plan.variants[index].launches.indices.filter {
+      plan.variants[index].launches[$0].gpu?.runs(in: counts) ?? true
     }
+    let groups = Dictionary(grouping: running) { LaunchKind(plan.variants[index].launches[$0]) }.values
     var seconds = [Double?](repeating: nil, count: variant.launchCount)
-    for members in groups.values {
+    for members in groups {
+      // What a launch reads is what those ahead of it wrote, not what others wrote there later: numbers of experts and of
+      // rows lead somewhere.
+      for number in running where number < members[0] { try variant.launch(number, counts, in: stream) }
       let rounds = max(1, (Self.launchesPerGraph + members.count - 1) / members.count)
       let graph = try recording.capture {
         for _ in 0..<rounds {
