@@ -28,19 +28,21 @@ public struct LatentDecodeCase: KernelCase {
 
   /// Shapes at which it breaks first.
   public static var edges: [LatentDecodeCase] {
+    // Around tiles and parts. What a case holds follows from all its positions' queries: few of them with many heads.
     shapes.flatMap { shape in
-      [[1], [0, 1, 63, 64, 65, 255, 256, 257, 300, 1000], [2049], [700, 5, 64, 0, 128, 129]].map {
-        LatentDecodeCase($0, shape)
+      [[1], [0, 1, 63, 64, 65, 511, 512, 513], [700, 5, 0, 128, 1025]].map { contexts in
+        LatentDecodeCase(shape.heads > 64 ? contexts.map { $0 % 600 } : contexts, shape)
       }
     } + [
-      LatentDecodeCase([0, 1, 70, 300], shapes[2], .float32), LatentDecodeCase([3, 200], shapes[2], .float16),
+      LatentDecodeCase([2049, 4097], shapes[3]), LatentDecodeCase([3, 200], shapes[2], .float16),
+      LatentDecodeCase([0, 1, 70, 300], shapes[2], .float32),
     ]
   }
 
   /// A problem of moderate size.
   public static func random(_ numbers: inout SeededNumbers) -> LatentDecodeCase {
     LatentDecodeCase(
-      (0..<numbers.next(in: 1...40)).map { _ in numbers.next(in: 0...400) },
+      (0..<numbers.next(in: 1...40)).map { _ in numbers.next(in: 0...numbers.pick([20, 60, 200])) },
       numbers.pick([shapes[0], shapes[2], shapes[3]]),
       numbers.pick([.bfloat16, .bfloat16, .float16, .float32]))
   }

@@ -30,9 +30,9 @@ extension GPUCheck {
     },
     GPUCheck.repeats("repeat/latent_decode") {
       [
-        LatentDecodeCase([8191], LatentDecodeCase.shapes[0]),
-        LatentDecodeCase([3000, 5, 700, 1200], LatentDecodeCase.shapes[1]),
-        LatentDecodeCase((1...33).map { $0 * 40 }, LatentDecodeCase.shapes[0]),
+        LatentDecodeCase([4097], LatentDecodeCase.shapes[0]),
+        LatentDecodeCase([530, 5, 64, 300], LatentDecodeCase.shapes[1]),
+        LatentDecodeCase((1...70).map { $0 * 40 }, LatentDecodeCase.shapes[3]),
       ]
     } plan: {
       decode($0, $1)
