@@ -2,7 +2,6 @@ import CNeedletailKernels
 import Dispatch
 import NeedletailGraph
 import NeedletailKernels
-import Synchronization
 
 extension CPUDevice {
   /// Prepares weights and allocates memory.
@@ -24,23 +23,20 @@ extension CPUDevice {
       prepared.parts(plan.weights[index].byteCount).map { (weight: index, bytes: $0) }
     }
     let targets = WeightTargets(buffers)
-    let firstError = Mutex<(any Error)?>(nil)
-    let next = Atomic<Int>(0)
+    let work = WorkQueue(count: pieces.count, progress: progress)
     DispatchQueue.concurrentPerform(iterations: threads) { _ in
-      while firstError.withLock({ $0 == nil }) {
-        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-        guard index < pieces.count else { return }
-        let piece = pieces[index]
-        do {
+      work.run {
+        while let index = work.next() {
+          let piece = pieces[index]
           let target = targets.starts[piece.weight] + piece.bytes.lowerBound
           try prepared.read(
             weight: piece.weight, piece.bytes,
             into: UnsafeMutableRawBufferPointer(start: target, count: piece.bytes.count))
-        } catch { firstError.withLock { if $0 == nil { $0 = error } } }
-        if index % 16 == 15 || index == pieces.count - 1 { progress?(Double(index + 1) / Double(pieces.count)) }
+          work.finishOne()
+        }
       }
     }
-    if let error = firstError.withLock({ $0 }) { throw error }
+    try work.check()
     return try CPUPlan(plan, weights: buffers, blockCount: blockCount, device: self)
   }
 
@@ -73,9 +69,17 @@ public enum WeightPreparation {
   ) throws -> [CPUBuffer] {
     let buffers = try weights.map { try CPUBuffer(byteCount: $0.byteCount, for: $0.weight.description) }
     let pieces = weights.indices.flatMap { WeightPiece.pieces(of: weights[$0], index: $0) }
-    let work = WeightWork(pieces: pieces, targets: buffers.map(\.start), source: source, progress: progress)
-    DispatchQueue.concurrentPerform(iterations: threads) { _ in work.run() }
-    if let error = work.firstError.withLock({ $0 }) { throw error }
+    let targets = WeightTargets(buffers)
+    let work = WorkQueue(count: pieces.count, progress: progress)
+    DispatchQueue.concurrentPerform(iterations: threads) { _ in
+      work.run {
+        while let index = work.next() {
+          try pieces[index].prepare(from: source, at: targets.starts[pieces[index].weight])
+          work.finishOne()
+        }
+      }
+    }
+    try work.check()
     return buffers
   }
 }
@@ -113,59 +117,25 @@ private struct WeightPiece {
     }
     return pieces
   }
-}
 
-/// The queue of pieces that threads take from.
-private final class WeightWork: @unchecked Sendable {
-  let firstError = Mutex<(any Error)?>(nil)
-  private let pieces: [WeightPiece]
-  private let targets: [UnsafeMutableRawPointer]
-  private let source: any WeightSource
-  private let progress: (@Sendable (Double) -> Void)?
-  private let next = Atomic<Int>(0)
-
-  init(
-    pieces: [WeightPiece], targets: [UnsafeMutableRawPointer], source: any WeightSource,
-    progress: (@Sendable (Double) -> Void)?
-  ) {
-    self.pieces = pieces
-    self.targets = targets
-    self.source = source
-    self.progress = progress
-  }
-
-  func run() {
-    while firstError.withLock({ $0 == nil }) {
-      let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-      guard index < pieces.count else { return }
-      do { try prepare(pieces[index]) } catch {
-        firstError.withLock { if $0 == nil { $0 = error } }
-      }
-      if index % 16 == 15 || index == pieces.count - 1 { progress?(Double(index + 1) / Double(pieces.count)) }
+  /// Brings the rows to where they belong in the weight, which starts at `target`.
+  func prepare(from source: any WeightSource, at target: UnsafeMutableRawPointer) throws {
+    try part.withRows(rows, from: source) { bytes, dtype, stride in
+      store(bytes, dtype: dtype, stride: stride, at: target)
     }
   }
 
-  private func prepare(_ piece: WeightPiece) throws {
-    let (shape, target) = (piece.planned.weight.shape, targets[piece.weight])
-    try piece.part.withRows(piece.rows, from: source) { bytes, dtype, stride in
-      store(bytes, dtype: dtype, stride: stride, piece: piece, shape: shape, target: target)
-    }
-  }
-
-  private func store(
-    _ rows: UnsafeRawPointer, dtype: DType, stride: Int, piece: WeightPiece, shape: [Int],
-    target: UnsafeMutableRawPointer
-  ) {
-    let planned = piece.planned
+  private func store(_ source: UnsafeRawPointer, dtype: DType, stride: Int, at start: UnsafeMutableRawPointer) {
+    let shape = planned.weight.shape
     if planned.layout == .panels {
       nt_cpu_pack_weights(
-        target, rows, Int64(piece.target), Int64(piece.rows.count), Int64(shape[0]), Int64(shape[1]), Int64(stride),
+        start, source, Int64(target), Int64(rows.count), Int64(shape[0]), Int64(shape[1]), Int64(stride),
         dtype.rawValue, planned.dtype.rawValue)
       return
     }
     let width = shape.dropFirst().reduce(1, *)
     _ = HostRows.convert(
-      rows, dtype, stride: stride, to: target + piece.target * width * planned.dtype.byteCount, planned.dtype,
-      rows: piece.rows.count, width: width, isa: NT_ISA_PLAIN)
+      source, dtype, stride: stride, to: start + target * width * planned.dtype.byteCount, planned.dtype,
+      rows: rows.count, width: width, isa: NT_ISA_PLAIN)
   }
 }

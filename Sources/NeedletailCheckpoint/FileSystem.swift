@@ -56,18 +56,29 @@ enum FileSystem {
     guard count <= limit else {
       throw CheckpointError(path, "has \(count) bytes, more than the \(limit) that are read of such a file")
     }
-    var code: Int32 = 0
+    var failure: CheckpointError?
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-      while filled < count, let base = buffer.baseAddress {
-        let got = readBytes(descriptor, base + filled, count - filled)
-        if got < 0, errno == EINTR { continue }
-        if got < 0 { code = errno }
-        if got <= 0 { return }
-        filled += got
-      }
+      do throws(CheckpointError) {
+        filled = try read(descriptor, of: path, at: 0, into: UnsafeMutableRawBufferPointer(buffer))
+      } catch { failure = error }
     }
-    guard code == 0 else { throw .system(path, "reading the file", code) }
+    if let failure { throw failure }
     return bytes
+  }
+
+  /// Reads a file's bytes from an offset on, and says how many there were: fewer where the file ends.
+  static func read(
+    _ descriptor: Int32, of path: String, at offset: Int, into target: UnsafeMutableRawBufferPointer
+  ) throws(CheckpointError) -> Int {
+    var filled = 0
+    while filled < target.count, let base = target.baseAddress {
+      let got = pread(descriptor, base + filled, target.count - filled, off_t(offset + filled))
+      if got < 0, errno == EINTR { continue }
+      guard got >= 0 else { throw .system(path, "reading the file", errno) }
+      if got == 0 { break }
+      filled += got
+    }
+    return filled
   }
 
   /// The names in a directory, sorted by their bytes.
@@ -92,9 +103,4 @@ enum FileSystem {
   static func join(_ directory: String, _ name: String) -> String {
     directory.utf8.last == UInt8(ascii: "/") ? directory + name : directory + "/" + name
   }
-}
-
-/// The C function, which a type's own `read` hides.
-private func readBytes(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
-  read(descriptor, buffer, count)
 }

@@ -2,7 +2,7 @@ import Dispatch
 import NeedletailCPU
 import NeedletailCUDA
 import NeedletailCheckpoint
-import Synchronization
+import NeedletailKernels
 
 extension EngineArchive {
   /// A file of an engine.
@@ -36,25 +36,22 @@ extension EngineArchive {
   /// was opened.
   /// - Throws: a sentence about the first part that differs.
   public func checkWeights() throws {
-    let failure = Mutex<(any Error)?>(nil)
     let parts = weights.table.pieces.enumerated().flatMap { index, piece in
       self.parts(piece.count).map { (piece: index, bytes: $0) }
     }
     let weights = weights
-    let next = Atomic<Int>(0)
+    let work = WorkQueue(count: parts.count)
     DispatchQueue.concurrentPerform(iterations: CPUDevice.coreCount) { _ in
       let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: partBytes, alignment: 4096)
       defer { memory.deallocate() }
-      while failure.withLock({ $0 == nil }) {
-        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-        guard index < parts.count else { return }
-        let (piece, bytes) = parts[index]
-        do {
+      work.run {
+        while let index = work.next() {
+          let (piece, bytes) = parts[index]
           try weights.read(
             piece: piece, bytes, into: UnsafeMutableRawBufferPointer(rebasing: memory[..<bytes.count]))
-        } catch { failure.withLock { $0 = $0 ?? error } }
+        }
       }
     }
-    if let error = failure.withLock({ $0 }) { throw error }
+    try work.check()
   }
 }

@@ -1,5 +1,5 @@
 import Dispatch
-import Synchronization
+import NeedletailKernels
 
 /// Brings bytes that threads of the host make or read to a GPU: each thread fills one half of its pinned memory while
 /// the other half is copied.
@@ -32,20 +32,16 @@ struct WeightTransfer: Sendable {
     let half = max(largest, 64)
     let workers = min(threads, pieces.count)
     let ring = try PinnedRing(context, byteCount: workers * 2 * half)
-    let next = Atomic<Int>(0)
-    let done = Atomic<Int>(0)
-    let firstError = Mutex<(any Error)?>(nil)
+    let work = WorkQueue(count: pieces.count, progress: progress)
     DispatchQueue.concurrentPerform(iterations: workers) { worker in
-      do {
+      work.run {
         let stream = try Stream(context)
         let first = try Event(context)
         let second = try Event(context)
         // A thread that fails waits, too: the copies read its memory.
         defer { try? stream.synchronize() }
         var turn = 0
-        while firstError.withLock({ $0 == nil }) {
-          let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-          guard index < pieces.count else { break }
+        while let index = work.next() {
           let side = turn % 2
           if turn >= 2 { if side == 0 { try first.synchronize() } else { try second.synchronize() } }
           let bytes = ring.part((worker * 2 + side) * half, pieces[index].byteCount)
@@ -53,15 +49,12 @@ struct WeightTransfer: Sendable {
           try stream.copy(UnsafeRawBufferPointer(bytes), toDevice: pieces[index].target)
           if side == 0 { try stream.record(first) } else { try stream.record(second) }
           turn += 1
-          let count = done.wrappingAdd(1, ordering: .relaxed).newValue
-          if count % 16 == 0 || count == pieces.count { progress?(Double(count) / Double(pieces.count)) }
+          work.finishOne()
         }
         try stream.synchronize()
-      } catch {
-        firstError.withLock { if $0 == nil { $0 = error } }
       }
     }
-    if let error = firstError.withLock({ $0 }) { throw error }
+    try work.check()
   }
 }
 

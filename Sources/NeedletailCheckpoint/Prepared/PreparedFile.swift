@@ -146,15 +146,9 @@ public final class PreparedFile: Sendable {
     precondition(
       range.lowerBound % part == 0 && range.upperBound <= piece.count && target.count == range.count
         && (range.upperBound % part == 0 || range.upperBound == piece.count), "\(range) of \(piece.count) bytes")
-    guard !range.isEmpty, let base = target.baseAddress else { return }
-    var filled = 0
-    while filled < range.count {
-      let got = pread(descriptor, base + filled, range.count - filled, off_t(piece.offset + range.lowerBound + filled))
-      if got < 0, errno == EINTR { continue }
-      guard got >= 0 else { throw .system(path, "reading the file", errno) }
-      guard got > 0 else { throw CheckpointError(path, "was cut short while it was read") }
-      filled += got
-    }
+    guard !range.isEmpty else { return }
+    let got = try FileSystem.read(descriptor, of: path, at: piece.offset + range.lowerBound, into: target)
+    guard got == range.count else { throw CheckpointError(path, "was cut short while it was read") }
     for number in range.lowerBound / part...(range.upperBound - 1) / part {
       let bytes = piece.part(number)
       let read = UnsafeRawBufferPointer(

@@ -1,47 +1,7 @@
 import NeedletailGraph
 
-/// What the blocks of this file are built from: a config that makes the parts of each layer.
-///
-/// A model whose blocks are arranged as one of these brings a config, and is `CausalLM<PreNormBlock<MyConfig>>`.
-public protocol BlockConfig: FieldsConfig {
-  /// The attention of a layer.
-  func attention(layer: Int) -> any AttentionLayer
-  /// The feed-forward layer of a layer; a `GatedMLP` without biases unless said.
-  func feedForward(layer: Int) -> any UnaryLayer
-  /// A norm of the model's width; an RMSNorm unless said.
-  func norm() -> any UnaryLayer
-  /// Factor of what attention and feed-forward layers add; 1 unless said.
-  var residualScale: Float { get }
-  /// The checkpoint's names of a block's properties, where they are not their own in snake case.
-  static var blockNames: [String: String] { get }
-  /// As `DecoderBlock.stackNames`.
-  static var stackNames: [String: String] { get }
-}
-
-extension BlockConfig {
-  /// down(activation(gate(x)) * up(x)) without biases.
-  public func feedForward(layer: Int) -> any UnaryLayer {
-    GatedMLP(hiddenSize, fields.intermediateSize, activation: fields.activation)
-  }
-  /// An RMSNorm without an offset.
-  public func norm() -> any UnaryLayer { RMSNorm(hiddenSize, eps: normEps) }
-  /// Like the norms of blocks.
-  public var finalNorm: (any UnaryLayer)? { norm() }
-  /// 1
-  public var residualScale: Float { 1 }
-  /// The usual names.
-  public static var blockNames: [String: String] { [:] }
-  /// The usual names.
-  public static var stackNames: [String: String] { [:] }
-}
-
 /// h = x + attention(norm(x)), h + mlp(norm(h)) (Xiong et al. 2020): Llama and most others.
-public struct PreNormBlock<Config: BlockConfig>: DecoderBlock {
-  /// The checkpoint's, which the config knows.
-  public static var checkpointNames: [String: String] { Config.blockNames }
-  /// The checkpoint's, which the config knows.
-  public static var stackNames: [String: String] { Config.stackNames }
-
+public struct PreNormBlock<Config: BlockConfig>: ConfiguredBlock {
   /// Attention.
   public let selfAttn: any AttentionLayer
   /// The feed-forward layer.
@@ -50,6 +10,8 @@ public struct PreNormBlock<Config: BlockConfig>: DecoderBlock {
   public let inputLayernorm, postAttentionLayernorm: any UnaryLayer
   /// Factor of what is added.
   public let residualScale: Float
+  /// Whether it is added to what the norms give instead of to what they read.
+  public let addsToNorms: Bool
 
   /// The block at a place in the stack.
   public init(_ config: Config, layer: Int) {
@@ -58,22 +20,20 @@ public struct PreNormBlock<Config: BlockConfig>: DecoderBlock {
     inputLayernorm = config.norm()
     postAttentionLayernorm = config.norm()
     residualScale = config.residualScale
+    addsToNorms = config.addsToNorms
   }
 
   /// [tokens, hidden] -> [tokens, hidden]
   public func callAsFunction(_ x: Tensor, _ step: Step) -> Tensor {
-    let h = x + selfAttn(inputLayernorm(x), step) * residualScale
-    return h + mlp(postAttentionLayernorm(h)) * residualScale
+    let forAttention = inputLayernorm(x)
+    let h = (addsToNorms ? forAttention : x) + selfAttn(forAttention, step) * residualScale
+    let forMLP = postAttentionLayernorm(h)
+    return (addsToNorms ? forMLP : h) + mlp(forMLP) * residualScale
   }
 }
 
 /// h = x + norm(attention(x)), h + norm(mlp(h)): OLMo 2, Exaone 4.
-public struct PostNormBlock<Config: BlockConfig>: DecoderBlock {
-  /// The checkpoint's, which the config knows.
-  public static var checkpointNames: [String: String] { Config.blockNames }
-  /// The checkpoint's, which the config knows.
-  public static var stackNames: [String: String] { Config.stackNames }
-
+public struct PostNormBlock<Config: BlockConfig>: ConfiguredBlock {
   /// Attention.
   public let selfAttn: any AttentionLayer
   /// The feed-forward layer.
@@ -97,13 +57,11 @@ public struct PostNormBlock<Config: BlockConfig>: DecoderBlock {
 }
 
 /// h = x + norm(attention(norm(x))), h + norm(mlp(norm(h))): Gemma 2 and 3, GLM-4.
-public struct SandwichNormBlock<Config: BlockConfig>: DecoderBlock {
+public struct SandwichNormBlock<Config: BlockConfig>: ConfiguredBlock {
   /// The checkpoint's, which the config knows.
   public static var checkpointNames: [String: String] {
     ["attentionOutputNorm": "post_attention_layernorm"].merging(Config.blockNames) { $1 }
   }
-  /// The checkpoint's, which the config knows.
-  public static var stackNames: [String: String] { Config.stackNames }
 
   /// Attention.
   public let selfAttn: any AttentionLayer
@@ -132,12 +90,7 @@ public struct SandwichNormBlock<Config: BlockConfig>: DecoderBlock {
 }
 
 /// x + attention(norm(x)) + mlp(norm(x)), with one norm (Wang and Komatsuzaki 2021): Cohere, Phi-2.
-public struct ParallelBlock<Config: BlockConfig>: DecoderBlock {
-  /// The checkpoint's, which the config knows.
-  public static var checkpointNames: [String: String] { Config.blockNames }
-  /// The checkpoint's, which the config knows.
-  public static var stackNames: [String: String] { Config.stackNames }
-
+public struct ParallelBlock<Config: BlockConfig>: ConfiguredBlock {
   /// Attention.
   public let selfAttn: any AttentionLayer
   /// The feed-forward layer.

@@ -45,8 +45,8 @@ public struct DecoderFields: Hashable, Sendable {
   }
 }
 
-/// A config that has the usual fields.
-public protocol FieldsConfig: DecoderConfig {
+/// A config that has the usual fields, and makes the parts of blocks.
+public protocol FieldsConfig: BlockConfig {
   /// The fields nearly all configs have.
   var fields: DecoderFields { get }
 }
@@ -64,4 +64,8 @@ extension FieldsConfig {
   public var normEps: Float { fields.normEps }
   /// As the fields say.
   public var tiesEmbeddings: Bool { fields.tiesEmbeddings }
+  /// down(activation(gate(x)) * up(x)) without biases.
+  public func feedForward(layer: Int) -> any UnaryLayer {
+    GatedMLP(hiddenSize, fields.intermediateSize, activation: fields.activation)
+  }
 }

@@ -29,33 +29,65 @@ extension AttentionShape {
   public var fusedWidth: Int { (headCount + 2 * kvHeadCount) * headDim }
 }
 
-/// Attention whose checkpoint has one projection for queries, keys and values. Models bring the projections under their
-/// checkpoint's names.
+/// Self-attention whose checkpoint has one projection for queries, keys and values: [tokens, hidden] -> [tokens, hidden].
 ///
-///     struct GPT2Attention: FusedAttention {
-///       let cAttn, cProj: Linear
-///       let heads: AttentionHeads
-///       var qkv: Linear { cAttn }
-///       var output: Linear { cProj }
-///       var order: FusedOrder { .stacked }
-///     }
-public protocol FusedAttention: AttentionLayer {
+///     FusedAttention(heads, .byHead, bias: true, names: ["qkv": "query_key_value", "output": "dense"])
+public struct FusedAttention: AttentionLayer {
   /// hidden -> `AttentionShape.fusedWidth`
-  var qkv: Linear { get }
-  /// How its outputs lie.
-  var order: FusedOrder { get }
-  /// What happens to queries, keys and values.
-  var heads: AttentionHeads { get }
+  public let qkv: Linear
   /// heads * head width -> hidden
-  var output: Linear { get }
-}
+  public let output: Linear
+  /// Of queries [tokens, heads * head width] and keys [tokens, kv heads * head width], before they are rotated; nil: none.
+  public let qNorm, kNorm: (any UnaryLayer)?
+  /// Bound of queries, keys and values, to both sides of 0; nil: none.
+  public let bound: Float?
+  /// Between the projections.
+  public let heads: AttentionHeads
+  /// How the first projection's outputs lie.
+  public let order: FusedOrder
+  /// What the checkpoint calls the properties above.
+  public let checkpointNames: [String: String]
 
-extension FusedAttention {
+  /// A layer. `bias`: of the first projection; `outputBias`: of the last; nil: as the first. `isTransposed`: matrices are
+  /// stored [inputs, outputs]. `names` are the checkpoint's, where they are not qkv_proj, o_proj, q_norm, k_norm.
+  public init(
+    _ heads: AttentionHeads, _ order: FusedOrder = .stacked, bias: Bool = false, outputBias: Bool? = nil,
+    isTransposed: Bool = false, qNorm: (any UnaryLayer)? = nil, kNorm: (any UnaryLayer)? = nil, bound: Float? = nil,
+    names: [String: String] = [:]
+  ) {
+    let shape = heads.shape
+    qkv = Linear(shape.hiddenSize, shape.fusedWidth, bias: bias, split: .columns, isTransposed: isTransposed)
+    output = Linear(
+      shape.headCount * shape.headDim, shape.hiddenSize, bias: outputBias ?? bias, split: .rows,
+      isTransposed: isTransposed)
+    self.qNorm = qNorm
+    self.kNorm = kNorm
+    self.bound = bound
+    self.heads = heads
+    self.order = order
+    checkpointNames = ["qkv": "qkv_proj", "output": "o_proj"].merging(names) { $1 }
+  }
+
   /// [tokens, hidden] -> [tokens, hidden]
   public func callAsFunction(_ x: Tensor, _ step: Step) -> Tensor {
-    scope(in: x.builder) {
+    func project(_ part: LinearPart, _ norm: (any UnaryLayer)?) -> Tensor {
+      let y = part(x).clamped(to: bound)
+      return norm.map { $0(y) } ?? y
+    }
+    return scope(in: x.builder) {
       let (q, k, v) = qkv.attentionParts(heads.shape, order)
-      return output(heads(q(x), k(x), v(x), step))
+      return output(heads(project(q, qNorm), project(k, kNorm), project(v, nil), step))
     }
   }
+}
+
+extension Tensor {
+  /// The numbers kept within a bound to both sides of 0; nil: as they are.
+  func clamped(to bound: Float?) -> Tensor { bound.map { clamped(to: -$0...$0) } ?? self }
+}
+
+/// What Megatron-LM (Shoeybi et al. 2019) and its descendants call the parts of a block.
+enum MegatronNames {
+  static let attention = ["qkv": "query_key_value", "output": "dense"]
+  static let mlp = ["up": "dense_h_to_4h", "down": "dense_4h_to_h"]
 }

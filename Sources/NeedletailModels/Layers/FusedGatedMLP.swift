@@ -9,12 +9,17 @@ public struct FusedGatedMLP: UnaryLayer {
   public let downProj: Linear
   /// Of the gate.
   public let activation: Activation
+  /// Names of the properties above where they are not the usual ones.
+  public let checkpointNames: [String: String]
 
-  /// A layer of a width and an inner width.
-  public init(_ width: Int, _ innerWidth: Int, activation: Activation = .silu) {
-    gateUpProj = Linear(width, 2 * innerWidth, split: .columns)
-    downProj = Linear(innerWidth, width, split: .rows)
+  /// A layer of a width and an inner width. `names` are the checkpoint's, where they are not gate_up_proj and down_proj.
+  public init(
+    _ width: Int, _ innerWidth: Int, activation: Activation = .silu, bias: Bool = false, names: [String: String] = [:]
+  ) {
+    gateUpProj = Linear(width, 2 * innerWidth, bias: bias, split: .columns)
+    downProj = Linear(innerWidth, width, bias: bias, split: .rows)
     self.activation = activation
+    checkpointNames = names
   }
 
   /// [rows, width] -> [rows, width]

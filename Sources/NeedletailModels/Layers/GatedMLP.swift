@@ -8,13 +8,19 @@ public struct GatedMLP: UnaryLayer {
   public let downProj: Linear
   /// Of the gate.
   public let activation: Activation
+  /// Names of the properties above where they are not the usual ones.
+  public let checkpointNames: [String: String]
 
-  /// A layer of a width and an inner width.
-  public init(_ width: Int, _ innerWidth: Int, activation: Activation = .silu, bias: Bool = false) {
+  /// A layer of a width and an inner width. `names` are the checkpoint's, where they are not gate_proj, up_proj and
+  /// down_proj.
+  public init(
+    _ width: Int, _ innerWidth: Int, activation: Activation = .silu, bias: Bool = false, names: [String: String] = [:]
+  ) {
     gateProj = Linear(width, innerWidth, bias: bias, split: .columns)
     upProj = Linear(width, innerWidth, bias: bias, split: .columns)
     downProj = Linear(innerWidth, width, bias: bias, split: .rows)
     self.activation = activation
+    checkpointNames = names
   }
 
   /// [rows, width] -> [rows, width]

@@ -27,7 +27,8 @@ public struct SelfAttention: AttentionLayer {
   /// Names of the properties above where they are not the usual ones.
   public let checkpointNames: [String: String]
 
-  /// A layer. `bias`: of the projections of queries, keys and values; `outputBias`: of the last projection. `names` are the checkpoint's, where they are not q_proj, k_proj, v_proj, o_proj, q_norm, k_norm.
+  /// A layer. `bias`: of the projections of queries, keys and values; `outputBias`: of the last projection.
+  /// `names` are the checkpoint's, where they are not q_proj, k_proj, v_proj, o_proj, q_norm, k_norm.
   public init(
     _ heads: AttentionHeads, bias: Bool = false, outputBias: Bool = false, qNorm: (any UnaryLayer)? = nil,
     kNorm: (any UnaryLayer)? = nil, bound: Float? = nil, names: [String: String] = [:]
@@ -58,9 +59,7 @@ public struct SelfAttention: AttentionLayer {
   /// [tokens, hidden] -> [tokens, hidden]
   public func callAsFunction(_ x: Tensor, _ step: Step) -> Tensor {
     scope(in: x.builder) {
-      let projected = [qProj, kProj, vProj].map { layer in
-        bound.map { layer(x).clamped(to: -$0...$0) } ?? layer(x)
-      }
+      let projected = [qProj, kProj, vProj].map { $0(x).clamped(to: bound) }
       let q = qNorm.map { $0(projected[0]) } ?? projected[0]
       let k = kNorm.map { $0(projected[1]) } ?? projected[1]
       return oProj(heads(q, k, projected[2], step))

@@ -10,7 +10,7 @@ public protocol TextPlace: Sendable {
 
 /// The text model of a config of several, such as one for images: its member "text_config". Requests with images are not
 /// known here.
-public struct TextConfig<Text: BlockConfig, Place: TextPlace>: BlockConfig {
+public struct TextConfig<Text: FieldsConfig, Place: TextPlace>: FieldsConfig {
   /// The text model's config.
   public let text: Text
   /// As the protocol says.
@@ -19,6 +19,8 @@ public struct TextConfig<Text: BlockConfig, Place: TextPlace>: BlockConfig {
   public static var blockNames: [String: String] { Text.blockNames }
   /// The checkpoint's names.
   public static var stackNames: [String: String] { Place.stackNames }
+  /// As the text model's.
+  public static var ignoredSuffixes: [String] { Text.ignoredSuffixes }
 
   /// Reads a config.
   public init(_ json: ConfigJSON) throws {
@@ -41,6 +43,8 @@ public struct TextConfig<Text: BlockConfig, Place: TextPlace>: BlockConfig {
   public func norm() -> any UnaryLayer { text.norm() }
   /// As the text model's.
   public var residualScale: Float { text.residualScale }
+  /// As the text model's.
+  public var addsToNorms: Bool { text.addsToNorms }
   /// As the text model's.
   public var embeddingScale: Float { text.embeddingScale }
   /// As the text model's.

@@ -1,46 +1,19 @@
 import NeedletailGraph
 
-/// BLOOM (BigScience 2022): distances instead of positions, a norm of the embedded tokens.
-public struct BLOOMBlock: DecoderBlock {
-  /// Before attention, before the feed-forward layer.
-  public let inputLayernorm, postAttentionLayernorm: LayerNorm
-  /// Attention.
-  public let selfAttention: MegatronAttention
-  /// The feed-forward layer.
-  public let mlp: MegatronMLP
-  /// Whether sums start from what norms give instead of from what they read.
-  public let addsToNorms: Bool
+/// The config of BLOOM (BigScience 2022): distances instead of positions, a norm of the embedded tokens.
+public struct BLOOMConfig: BlockConfig {
+  /// The checkpoint's names.
+  public static let blockNames = ["selfAttn": "self_attention"]
   /// The checkpoint's names around the blocks.
   public static let stackNames = [
     "model": "transformer", "embedTokens": "word_embeddings", "embeddingNorm": "word_embeddings_layernorm",
     "layers": "h", "norm": "ln_f",
   ]
-
-  /// The block at a place in the stack.
-  public init(_ config: BLOOMConfig, layer: Int) {
-    selfAttention = MegatronAttention(AttentionHeads(config.attention, alibiSlopes: config.alibiSlopes), bias: true)
-    mlp = MegatronMLP(config.hiddenSize, 4 * config.hiddenSize, activation: .geluTanh, bias: true)
-    inputLayernorm = LayerNorm(config.hiddenSize, eps: config.normEps)
-    postAttentionLayernorm = LayerNorm(config.hiddenSize, eps: config.normEps)
-    addsToNorms = config.addsToNorms
-  }
-
-  /// [tokens, hidden] -> [tokens, hidden]
-  public func callAsFunction(_ x: Tensor, _ step: Step) -> Tensor {
-    let forAttention = inputLayernorm(x)
-    let h = (addsToNorms ? forAttention : x) + selfAttention(forAttention, step)
-    let forMLP = postAttentionLayernorm(h)
-    return (addsToNorms ? forMLP : h) + mlp(forMLP)
-  }
-}
-
-/// The config of BLOOM.
-public struct BLOOMConfig: DecoderConfig {
   /// Widths and counts of attention.
   public let attention: AttentionShape
   /// Penalties of distances.
   public let alibiSlopes: [Float]
-  /// Whether sums start from what norms give instead of from what they read.
+  /// As the protocol says.
   public let addsToNorms: Bool
   /// As the protocol says.
   public let vocabularySize, layerCount, maximumSequenceLength: Int
@@ -65,7 +38,19 @@ public struct BLOOMConfig: DecoderConfig {
   /// As the protocol says.
   public var hiddenSize: Int { attention.hiddenSize }
   /// As the protocol says.
-  public var embeddingNorm: (any UnaryLayer)? { LayerNorm(hiddenSize, eps: normEps) }
-  /// As the protocol says.
-  public var finalNorm: (any UnaryLayer)? { LayerNorm(hiddenSize, eps: normEps) }
+  public var embeddingNorm: (any UnaryLayer)? { norm() }
+
+  /// For each head its query, its key, its value.
+  public func attention(layer: Int) -> any AttentionLayer {
+    FusedAttention(
+      AttentionHeads(attention, alibiSlopes: alibiSlopes), .byHead, bias: true, names: MegatronNames.attention)
+  }
+
+  /// Without a gate.
+  public func feedForward(layer: Int) -> any UnaryLayer {
+    PlainMLP(hiddenSize, 4 * hiddenSize, activation: .geluTanh, bias: true, names: MegatronNames.mlp)
+  }
+
+  /// With a bias.
+  public func norm() -> any UnaryLayer { LayerNorm(hiddenSize, eps: normEps) }
 }

@@ -1,56 +1,10 @@
 import NeedletailGraph
 
-/// Baichuan 1 and 2 (Yang et al. 2023): Llama with one projection for queries, keys and values; the 13B models have
-/// penalties of distances instead of positions; the heads of Baichuan 2 have rows of unit length.
-public struct BaichuanBlock: DecoderBlock {
-  /// Attention.
-  public let selfAttn: BaichuanAttention
-  /// The feed-forward layer.
-  public let mlp: GatedMLP
-  /// Before attention, before the feed-forward layer.
-  public let inputLayernorm, postAttentionLayernorm: RMSNorm
-
-  /// The block at a place in the stack.
-  public init(_ config: BaichuanConfig, layer: Int) {
-    selfAttn = BaichuanAttention(
-      AttentionHeads(config.attention, rope: config.rope, alibiSlopes: config.alibiSlopes))
-    mlp = GatedMLP(config.hiddenSize, config.intermediateSize, activation: config.activation)
-    inputLayernorm = RMSNorm(config.hiddenSize, eps: config.normEps)
-    postAttentionLayernorm = RMSNorm(config.hiddenSize, eps: config.normEps)
-  }
-
-  /// [tokens, hidden] -> [tokens, hidden]
-  public func callAsFunction(_ x: Tensor, _ step: Step) -> Tensor {
-    let h = x + selfAttn(inputLayernorm(x), step)
-    return h + mlp(postAttentionLayernorm(h))
-  }
-}
-
-/// Attention of Baichuan.
-public struct BaichuanAttention: FusedAttention {
-  /// hidden -> queries, keys, values
-  public let qkv: Linear
-  /// hidden -> hidden
-  public let output: Linear
-  /// What happens to queries, keys and values.
-  public let heads: AttentionHeads
-  /// The checkpoint's names.
-  public static let checkpointNames = ["qkv": "W_pack", "output": "o_proj"]
-
-  init(_ heads: AttentionHeads) {
-    let shape = heads.shape
-    qkv = Linear(shape.hiddenSize, shape.fusedWidth, split: .columns)
-    output = Linear(shape.hiddenSize, shape.hiddenSize, split: .rows)
-    self.heads = heads
-  }
-
-  /// Queries, keys, values.
-  public var order: FusedOrder { .stacked }
-}
-
-/// The config of Baichuan. Nothing in it says which of the models it is of: those with positions have a
-/// "max_position_embeddings", and those of the second generation a "z_loss_weight".
-public struct BaichuanConfig: DecoderConfig {
+/// The config of Baichuan 1 and 2 (Yang et al. 2023): Llama with one projection for queries, keys and values; the 13B models
+/// have penalties of distances instead of positions; the heads of Baichuan 2 have rows of unit length. Nothing in a config
+/// says which of the models it is of: those with positions have a "max_position_embeddings", and those of the second
+/// generation a "z_loss_weight".
+public struct BaichuanConfig: BlockConfig {
   /// Widths and counts of attention.
   public let attention: AttentionShape
   /// Positions; nil: penalties of distances instead.
@@ -91,4 +45,15 @@ public struct BaichuanConfig: DecoderConfig {
 
   /// As the protocol says.
   public var hiddenSize: Int { attention.hiddenSize }
+
+  /// With one projection.
+  public func attention(layer: Int) -> any AttentionLayer {
+    FusedAttention(
+      AttentionHeads(attention, rope: rope, alibiSlopes: alibiSlopes), names: ["qkv": "W_pack"])
+  }
+
+  /// Gated.
+  public func feedForward(layer: Int) -> any UnaryLayer {
+    GatedMLP(hiddenSize, intermediateSize, activation: activation)
+  }
 }

@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of Command R and R+ (Cohere 2024), and of Command R7B and Aya, "cohere2": attention and the feed-forward
 /// layer side by side, layer norms without biases. In "cohere2" most layers have a window, the others no positions.
-public struct CohereConfig: BlockConfig {
+public struct CohereConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention have biases.

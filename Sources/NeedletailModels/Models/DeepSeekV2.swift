@@ -3,14 +3,10 @@ import NeedletailGraph
 /// DeepSeek-V2 and V2-Lite (DeepSeek-AI 2024, arXiv 2405.04434): latent attention, and experts chosen by a softmax, within
 /// the best groups or among all.
 public enum DeepSeekV2: LatentFamily {
-  /// 64 and 2
-  public static let usualExperts: (count: Int, shared: Int, chosen: Int?) = (64, 2, nil)
+  /// 64, 2 of them shared; no dense layers, none for drafting.
+  public static let usualExperts = ExpertFields.Usual(count: 64, shared: 2, dense: 0, drafts: 0)
   /// No.
   public static let hasChoiceBias = false
-  /// 0
-  public static let usualDenseCount = 0
-  /// None.
-  public static let usualDraftCount = 0
 
   /// A softmax over all experts; a group is as good as its best expert.
   public static func routing(_ json: ConfigJSON, chosen: Int) throws(ConfigError) -> Routing {
@@ -22,6 +18,6 @@ public enum DeepSeekV2: LatentFamily {
     }
     return Routing(
       chosen, .softmax, scale: try json.factor("routed_scaling_factor"),
-      groups: isGrouped ? .init(count: try json("n_group"), chosen: try json("topk_group"), score: .maximum) : nil)
+      groups: isGrouped ? try json.expertGroups(.maximum) : nil)
   }
 }

@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of Exaone 4 (LG AI Research 2025): norms after attention and feed-forward layers and of each query and key
 /// head. Where some layers have a window, the others have no positions.
-public struct Exaone4Config: BlockConfig {
+public struct Exaone4Config: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Positions.

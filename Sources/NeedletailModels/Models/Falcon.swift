@@ -6,9 +6,9 @@ public struct FalconBlock: DecoderBlock {
   /// Before attention; before the feed-forward layer, nil: the same. Their names differ from variant to variant.
   public let inputLayernorm, postAttentionLayernorm, lnAttn, lnMlp: LayerNorm?
   /// Attention.
-  public let selfAttention: MegatronAttention
+  public let selfAttention: FusedAttention
   /// The feed-forward layer.
-  public let mlp: MegatronMLP
+  public let mlp: PlainMLP
   /// Whether both read the block's input.
   public let isParallel: Bool
   /// The checkpoint's names around the blocks.
@@ -23,9 +23,11 @@ public struct FalconBlock: DecoderBlock {
     postAttentionLayernorm = norm(!config.isParallel)
     lnAttn = norm(config.hasTwoParallelNorms)
     lnMlp = norm(config.hasTwoParallelNorms)
-    selfAttention = MegatronAttention(
-      AttentionHeads(config.attention, rope: config.rope, alibiSlopes: config.alibiSlopes), bias: config.bias)
-    mlp = MegatronMLP(config.hiddenSize, config.innerSize, activation: config.activation, bias: config.bias)
+    selfAttention = FusedAttention(
+      AttentionHeads(config.attention, rope: config.rope, alibiSlopes: config.alibiSlopes), .byHead, bias: config.bias,
+      names: MegatronNames.attention)
+    mlp = PlainMLP(
+      config.hiddenSize, config.innerSize, activation: config.activation, bias: config.bias, names: MegatronNames.mlp)
     isParallel = config.isParallel
   }
 

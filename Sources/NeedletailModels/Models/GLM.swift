@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of GLM-4 (GLM team 2024) under its two names: "glm", Llama with a fused gate and neighbouring dimensions of
 /// half of each head rotated, and "glm4", which has norms after attention and feed-forward layers too.
-public struct GLMConfig: BlockConfig {
+public struct GLMConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of queries, keys and values have biases.

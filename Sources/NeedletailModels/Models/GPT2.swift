@@ -1,82 +1,78 @@
 import NeedletailGraph
 
-/// GPT-2 (Radford et al. 2019) and models of GPT-3's sizes (Brown et al. 2020), which differ in these only.
-public struct GPT2Block: DecoderBlock {
-  /// Before attention, before the feed-forward layer.
-  public let ln1, ln2: LayerNorm
-  /// Attention.
-  public let attn: GPT2Attention
-  /// The feed-forward layer.
-  public let mlp: GPT2MLP
+/// The config of GPT-2 (Radford et al. 2019), of models of GPT-3's sizes (Brown et al. 2020), which differ in these only,
+/// and of GPTBigCode (Li et al. 2023), which is GPT-2 with one key head ("multi_query") or with the outputs of its first
+/// projection ordered by head, and with weights that are stored as others store them.
+public struct GPT2Config: BlockConfig {
   /// The checkpoint's names.
-  public static let checkpointNames = ["ln1": "ln_1", "ln2": "ln_2"]
+  public static let blockNames = ["selfAttn": "attn", "inputLayernorm": "ln_1", "postAttentionLayernorm": "ln_2"]
   /// The checkpoint's names around the blocks.
   public static let stackNames = [
     "model": "transformer", "embedTokens": "wte", "positions": "wpe", "layers": "h", "norm": "ln_f",
   ]
   /// Causal masks.
   public static let ignoredSuffixes = [".attn.bias"]
-
-  /// The block at a place in the stack.
-  public init(_ config: GPT2Config, layer: Int) {
-    let width = config.hiddenSize
-    attn = GPT2Attention(
-      AttentionHeads(config.attention, scale: config.attentionScale(layer)), order: config.order,
-      isTransposed: config.isTransposed)
-    mlp = GPT2MLP(width, config.innerSize, activation: config.activation, isTransposed: config.isTransposed)
-    ln1 = LayerNorm(width, eps: config.normEps)
-    ln2 = LayerNorm(width, eps: config.normEps)
-  }
-
-  /// [tokens, hidden] -> [tokens, hidden]
-  public func callAsFunction(_ x: Tensor, _ step: Step) -> Tensor {
-    let h = x + attn(ln1(x), step)
-    return h + mlp(ln2(h))
-  }
-}
-
-/// Attention of GPT-2 and GPTBigCode.
-public struct GPT2Attention: FusedAttention {
-  /// hidden -> queries, keys, values
-  public let cAttn: Linear
-  /// hidden -> hidden
-  public let cProj: Linear
-  /// What happens to queries, keys and values.
-  public let heads: AttentionHeads
-  /// How they lie.
+  /// Widths and counts of attention.
+  public let attention: AttentionShape
+  /// How queries, keys and values lie.
   public let order: FusedOrder
-
-  init(_ heads: AttentionHeads, order: FusedOrder, isTransposed: Bool) {
-    let shape = heads.shape
-    cAttn = Linear(shape.hiddenSize, shape.fusedWidth, bias: true, split: .columns, isTransposed: isTransposed)
-    cProj = Linear(shape.hiddenSize, shape.hiddenSize, bias: true, split: .rows, isTransposed: isTransposed)
-    self.heads = heads
-    self.order = order
-  }
-
-  /// The first projection.
-  public var qkv: Linear { cAttn }
-  /// The last projection.
-  public var output: Linear { cProj }
-}
-
-/// The feed-forward layer of GPT-2 and GPTBigCode.
-public struct GPT2MLP: FeedForward {
-  /// width -> inner width
-  public let cFc: Linear
-  /// inner width -> width
-  public let cProj: Linear
-  /// Between the two.
+  /// Whether matrices are stored [inputs, outputs].
+  public let isTransposed: Bool
+  /// Inner width of the feed-forward layer.
+  public let innerSize: Int
+  /// Of the feed-forward layer.
   public let activation: Activation
+  /// As the protocol says.
+  public let vocabularySize, layerCount, maximumSequenceLength: Int
+  /// As the protocol says.
+  public let normEps: Float
+  /// As the protocol says.
+  public let tiesEmbeddings: Bool
+  private let scalesScores, scalesByLayer: Bool
 
-  init(_ width: Int, _ innerWidth: Int, activation: Activation, isTransposed: Bool) {
-    cFc = Linear(width, innerWidth, bias: true, split: .columns, isTransposed: isTransposed)
-    cProj = Linear(innerWidth, width, bias: true, split: .rows, isTransposed: isTransposed)
-    self.activation = activation
+  /// Reads a config.
+  public init(_ json: ConfigJSON) throws {
+    let isBigCode = try json("model_type", default: "gpt2") == "gpt_bigcode"
+    let isMultiQuery = try isBigCode && json("multi_query", default: true)
+    attention = try AttentionShape(
+      json, hiddenSize: json.name("n_embd", "hidden_size"), headCount: json.name("n_head", "num_attention_heads"),
+      kvHeadCount: isMultiQuery ? 1 : nil)
+    order = isBigCode && !isMultiQuery ? .byHead : .stacked
+    isTransposed = !isBigCode
+    innerSize = try json("n_inner", default: 4 * attention.hiddenSize)
+    activation = try json.activation("activation_function", default: .geluTanh)
+    vocabularySize = try json("vocab_size", in: ConfigJSON.vocabularySizes)
+    layerCount = try json(json.name("n_layer", "num_hidden_layers"), in: ConfigJSON.layerCounts)
+    maximumSequenceLength = try json(
+      json.name("n_positions", "max_position_embeddings", "n_ctx"), default: 1024, in: ConfigJSON.lengths)
+    normEps = try json.eps("layer_norm_epsilon", default: 1e-5)
+    tiesEmbeddings = try json("tie_word_embeddings", default: true)
+    scalesScores = try json("scale_attn_weights", default: true)
+    scalesByLayer = try !isBigCode && json("scale_attn_by_inverse_layer_idx", default: false)
+    try json.expect("add_cross_attention", false)
   }
 
-  /// The first projection.
-  public var up: Linear { cFc }
-  /// The last projection.
-  public var down: Linear { cProj }
+  /// As the protocol says.
+  public var hiddenSize: Int { attention.hiddenSize }
+  /// As the protocol says.
+  public var positions: PositionEmbedding? { PositionEmbedding(maximumSequenceLength, hiddenSize) }
+
+  /// With a factor of the scores by layer in some.
+  public func attention(layer: Int) -> any AttentionLayer {
+    let usual = scalesScores ? 1 / Double(attention.headDim).squareRoot() : 1
+    let scale = scalesByLayer ? usual / Double(layer + 1) : usual
+    return FusedAttention(
+      AttentionHeads(attention, scale: Float(scale)), order, bias: true, isTransposed: isTransposed,
+      names: ["qkv": "c_attn", "output": "c_proj"])
+  }
+
+  /// Without a gate.
+  public func feedForward(layer: Int) -> any UnaryLayer {
+    PlainMLP(
+      hiddenSize, innerSize, activation: activation, bias: true, isTransposed: isTransposed,
+      names: ["up": "c_fc", "down": "c_proj"])
+  }
+
+  /// With a bias.
+  public func norm() -> any UnaryLayer { LayerNorm(hiddenSize, eps: normEps) }
 }

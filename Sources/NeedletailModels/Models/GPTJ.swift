@@ -1,54 +1,13 @@
 import NeedletailGraph
 
-/// GPT-J (Wang and Komatsuzaki 2021): attention and the feed-forward layer read the same norm.
-public struct GPTJBlock: DecoderBlock {
-  /// Before both.
-  public let ln1: LayerNorm
-  /// Attention.
-  public let attn: OutProjAttention
-  /// The feed-forward layer.
-  public let mlp: GPTJMLP
+/// The config of GPT-J (Wang and Komatsuzaki 2021): attention and the feed-forward layer read the same norm.
+public struct GPTJConfig: BlockConfig {
   /// The checkpoint's names.
-  public static let checkpointNames = ["ln1": "ln_1"]
+  public static let blockNames = ["selfAttn": "attn", "inputLayernorm": "ln_1"]
   /// The checkpoint's names around the blocks.
   public static let stackNames = ["model": "transformer", "embedTokens": "wte", "layers": "h", "norm": "ln_f"]
   /// Causal masks.
   public static let ignoredSuffixes = [".attn.bias"]
-
-  /// The block at a place in the stack.
-  public init(_ config: GPTJConfig, layer: Int) {
-    attn = OutProjAttention(AttentionHeads(config.attention, rope: config.rope), bias: false)
-    mlp = GPTJMLP(config.hiddenSize, config.innerSize, activation: config.activation)
-    ln1 = LayerNorm(config.hiddenSize, eps: config.normEps)
-  }
-
-  /// [tokens, hidden] -> [tokens, hidden]
-  public func callAsFunction(_ x: Tensor, _ step: Step) -> Tensor {
-    let normed = ln1(x)
-    return x + attn(normed, step) + mlp(normed)
-  }
-}
-
-/// The feed-forward layer of GPT-J.
-public struct GPTJMLP: FeedForward {
-  /// width -> inner width
-  public let up: Linear
-  /// inner width -> width
-  public let down: Linear
-  /// Between the two.
-  public let activation: Activation
-  /// The checkpoint's names.
-  public static let checkpointNames = ["up": "fc_in", "down": "fc_out"]
-
-  init(_ width: Int, _ innerWidth: Int, activation: Activation) {
-    up = Linear(width, innerWidth, bias: true, split: .columns)
-    down = Linear(innerWidth, width, bias: true, split: .rows)
-    self.activation = activation
-  }
-}
-
-/// The config of GPT-J.
-public struct GPTJConfig: DecoderConfig {
   /// Widths and counts of attention.
   public let attention: AttentionShape
   /// Positions: of the first dimensions, in pairs of neighbours.
@@ -94,6 +53,18 @@ public struct GPTJConfig: DecoderConfig {
   public var hiddenSize: Int { attention.hiddenSize }
   /// As the protocol says.
   public var headBias: Bool { true }
-  /// As the protocol says.
-  public var finalNorm: (any UnaryLayer)? { LayerNorm(hiddenSize, eps: normEps) }
+
+  /// Without biases.
+  public func attention(layer: Int) -> any AttentionLayer {
+    SelfAttention(AttentionHeads(attention, rope: rope), names: ["oProj": "out_proj"])
+  }
+
+  /// Without a gate.
+  public func feedForward(layer: Int) -> any UnaryLayer {
+    PlainMLP(
+      hiddenSize, innerSize, activation: activation, bias: true, names: ["up": "fc_in", "down": "fc_out"])
+  }
+
+  /// With a bias.
+  public func norm() -> any UnaryLayer { LayerNorm(hiddenSize, eps: normEps) }
 }

@@ -6,9 +6,9 @@ public struct GPTNeoXBlock: DecoderBlock {
   /// Before attention, before the feed-forward layer.
   public let inputLayernorm, postAttentionLayernorm: LayerNorm
   /// Attention.
-  public let attention: MegatronAttention
+  public let attention: FusedAttention
   /// The feed-forward layer.
-  public let mlp: MegatronMLP
+  public let mlp: PlainMLP
   /// Whether both read the block's input.
   public let isParallel: Bool
   /// The checkpoint's names around the blocks.
@@ -20,8 +20,11 @@ public struct GPTNeoXBlock: DecoderBlock {
 
   /// The block at a place in the stack.
   public init(_ config: GPTNeoXConfig, layer: Int) {
-    attention = MegatronAttention(AttentionHeads(config.attention, rope: config.rope), bias: config.attentionBias)
-    mlp = MegatronMLP(config.hiddenSize, config.innerSize, activation: config.activation, bias: true)
+    attention = FusedAttention(
+      AttentionHeads(config.attention, rope: config.rope), .byHead, bias: config.attentionBias,
+      names: MegatronNames.attention)
+    mlp = PlainMLP(
+      config.hiddenSize, config.innerSize, activation: config.activation, bias: true, names: MegatronNames.mlp)
     inputLayernorm = LayerNorm(config.hiddenSize, eps: config.normEps)
     postAttentionLayernorm = LayerNorm(config.hiddenSize, eps: config.normEps)
     isParallel = config.isParallel

@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of gpt-oss (OpenAI 2025): mixtures of experts with a bounded gate, attention with sinks, windows in every
 /// other layer, biases everywhere.
-public struct GPTOSSConfig: BlockConfig {
+public struct GPTOSSConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention have biases.

@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of Gemma (Mesnard et al. 2024): Llama with scaled embeddings, norms that store weight - 1 and a gate of
 /// GELU.
-public struct GemmaConfig: BlockConfig {
+public struct GemmaConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention have biases.

@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of Gemma 2 (Riviere et al. 2024): norms before and after attention and feed-forward layers, soft caps, and
 /// windows in every other layer.
-public struct Gemma2Config: BlockConfig {
+public struct Gemma2Config: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention have biases.

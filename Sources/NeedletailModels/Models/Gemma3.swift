@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of Gemma 3's text models (Kamath et al. 2025): Gemma 2 with norms of each query and key head instead of
 /// soft caps, and windows with rotary positions of their own in five of six layers.
-public struct Gemma3Config: BlockConfig {
+public struct Gemma3Config: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention have biases.

@@ -1,7 +1,7 @@
 import NeedletailGraph
 
 /// The config of Granite 3 (IBM 2024): Llama with factors of embeddings, scores, residuals and logits.
-public struct GraniteConfig: BlockConfig {
+public struct GraniteConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention, and those of the feed-forward layer, have biases.

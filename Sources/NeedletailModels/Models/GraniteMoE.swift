@@ -1,7 +1,7 @@
 import NeedletailGraph
 
 /// The config of Granite 3's mixtures of experts (IBM 2024): Granite with mixtures whose matrices are stacked.
-public struct GraniteMoEConfig: BlockConfig {
+public struct GraniteMoEConfig: FieldsConfig {
   /// Granite's fields.
   public let granite: GraniteConfig
   /// Experts, and those of a token.

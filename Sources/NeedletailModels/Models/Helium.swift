@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of Helium (Kyutai 2025) and of Ernie 4.5's dense models (Baidu 2025): Llama with neighbouring dimensions
 /// rotated.
-public struct HeliumConfig: BlockConfig {
+public struct HeliumConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of queries, keys and values, that of the output, and those of the feed-forward layer have

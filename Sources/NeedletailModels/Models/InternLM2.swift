@@ -1,77 +1,14 @@
 import NeedletailGraph
 
-/// InternLM2 (Cai et al. 2024): Llama with one projection for queries, keys and values, under other names.
-public struct InternLM2Block: DecoderBlock {
-  /// Attention.
-  public let attention: InternLM2Attention
-  /// The feed-forward layer.
-  public let feedForward: InternLM2MLP
-  /// Before attention, before the feed-forward layer.
-  public let attentionNorm, ffnNorm: RMSNorm
+/// The config of InternLM2 (Cai et al. 2024): Llama with one projection for queries, keys and values, under other names.
+public struct InternLM2Config: BlockConfig {
+  /// The checkpoint's names.
+  public static let blockNames = [
+    "selfAttn": "attention", "mlp": "feed_forward", "inputLayernorm": "attention_norm",
+    "postAttentionLayernorm": "ffn_norm",
+  ]
   /// The checkpoint's names around the blocks.
   public static let stackNames = ["embedTokens": "tok_embeddings", "lmHead": "output"]
-
-  /// The block at a place in the stack.
-  public init(_ config: InternLM2Config, layer: Int) {
-    attention = InternLM2Attention(config)
-    feedForward = InternLM2MLP(config.hiddenSize, config.intermediateSize, activation: config.activation)
-    attentionNorm = RMSNorm(config.hiddenSize, eps: config.normEps)
-    ffnNorm = RMSNorm(config.hiddenSize, eps: config.normEps)
-  }
-
-  /// [tokens, hidden] -> [tokens, hidden]
-  public func callAsFunction(_ x: Tensor, _ step: Step) -> Tensor {
-    let h = x + attention(attentionNorm(x), step)
-    return h + feedForward(ffnNorm(h))
-  }
-}
-
-/// Attention of InternLM2.
-public struct InternLM2Attention: FusedAttention {
-  /// hidden -> for each key head its queries, its key, its value
-  public let qkv: Linear
-  /// heads * head width -> hidden
-  public let output: Linear
-  /// What happens to queries, keys and values.
-  public let heads: AttentionHeads
-  /// The checkpoint's names.
-  public static let checkpointNames = ["qkv": "wqkv", "output": "wo"]
-
-  init(_ config: InternLM2Config) {
-    let shape = config.attention
-    qkv = Linear(shape.hiddenSize, shape.fusedWidth, bias: config.bias, split: .columns)
-    output = Linear(shape.headCount * shape.headDim, shape.hiddenSize, bias: config.bias, split: .rows)
-    heads = AttentionHeads(shape, rope: config.rope)
-  }
-
-  /// By key head.
-  public var order: FusedOrder { .byHead }
-}
-
-/// The feed-forward layer of InternLM2.
-public struct InternLM2MLP: GatedFeedForward {
-  /// width -> inner width: the gate, and what it is multiplied by
-  public let w1, w3: Linear
-  /// inner width -> width
-  public let w2: Linear
-  /// Of the gate.
-  public let activation: Activation
-
-  init(_ width: Int, _ innerWidth: Int, activation: Activation) {
-    w1 = Linear(width, innerWidth, split: .columns)
-    w3 = Linear(width, innerWidth, split: .columns)
-    w2 = Linear(innerWidth, width, split: .rows)
-    self.activation = activation
-  }
-
-  /// w1 x, w3 x
-  public func gateAndUp(_ x: Tensor) -> (gate: Tensor, up: Tensor) { (w1(x), w3(x)) }
-  /// The last projection.
-  public var down: Linear { w2 }
-}
-
-/// The config of InternLM2.
-public struct InternLM2Config: DecoderConfig {
   /// Widths and counts of attention.
   public let attention: AttentionShape
   /// Whether the projections of attention have biases.
@@ -107,4 +44,17 @@ public struct InternLM2Config: DecoderConfig {
 
   /// As the protocol says.
   public var hiddenSize: Int { attention.hiddenSize }
+
+  /// For each key head its queries, its key, its value.
+  public func attention(layer: Int) -> any AttentionLayer {
+    FusedAttention(
+      AttentionHeads(attention, rope: rope), .byHead, bias: bias, names: ["qkv": "wqkv", "output": "wo"])
+  }
+
+  /// Gated.
+  public func feedForward(layer: Int) -> any UnaryLayer {
+    GatedMLP(
+      hiddenSize, intermediateSize, activation: activation,
+      names: ["gateProj": "w1", "upProj": "w3", "downProj": "w2"])
+  }
 }

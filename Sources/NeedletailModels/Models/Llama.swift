@@ -5,7 +5,7 @@ import NeedletailGraph
 public typealias LlamaBlock = PreNormBlock<LlamaConfig>
 
 /// The config of Llama, Mistral and Ministral. What is left out counts as in the `transformers` library.
-public struct LlamaConfig: BlockConfig {
+public struct LlamaConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention, and those of the feed-forward layer, have biases.

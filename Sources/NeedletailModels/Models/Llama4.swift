@@ -3,7 +3,7 @@ import NeedletailGraph
 /// The config of Llama 4's text model (Meta 2025): mixtures with a shared expert, whose weights multiply the experts' input,
 /// in all layers or in some; layers with rotary positions that attend within chunks, and layers without positions that
 /// attend to all.
-public struct Llama4Config: BlockConfig {
+public struct Llama4Config: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Inner width of feed-forward layers that are no mixtures.

@@ -1,7 +1,7 @@
 import NeedletailGraph
 
 /// The config of Mixtral (Jiang et al. 2024): Llama with a mixture of experts, and a window in some.
-public struct MixtralConfig: BlockConfig {
+public struct MixtralConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Positions.

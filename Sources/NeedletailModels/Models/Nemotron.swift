@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of Nemotron-4 and Minitron (Parmar et al. 2024): layer norms that store weight - 1, squared ReLU without a
 /// gate, rotary positions of half of each head. Also that of Arcee's AFM, which is Llama with this feed-forward layer.
-public struct NemotronConfig: BlockConfig {
+public struct NemotronConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention, and those of the feed-forward layer, have biases.
@@ -29,9 +29,7 @@ public struct NemotronConfig: BlockConfig {
 
   /// Without a gate.
   public func feedForward(layer: Int) -> any UnaryLayer {
-    PlainMLP(
-      hiddenSize, fields.intermediateSize, activation: fields.activation, bias: mlpBias, up: "up_proj",
-      down: "down_proj")
+    PlainMLP(hiddenSize, fields.intermediateSize, activation: fields.activation, bias: mlpBias)
   }
 
   /// Weights of layer norms are stored less 1.

@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of OLMo 1 (Groeneveld et al. 2024): Llama with layer norms without weights, and bounds of queries, keys and
 /// values in some.
-public struct OLMoConfig: BlockConfig {
+public struct OLMoConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention have biases.

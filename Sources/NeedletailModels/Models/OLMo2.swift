@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of OLMo 2 (Walsh et al. 2024) and 3: Llama with norms after attention and feed-forward layers, and norms of
 /// queries and keys over all heads. OLMo 3 has windows in three of four layers.
-public struct OLMo2Config: BlockConfig {
+public struct OLMo2Config: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention have biases.

@@ -1,7 +1,7 @@
 import NeedletailGraph
 
 /// The config of OLMoE (Muennighoff et al. 2024): mixtures of experts, norms of queries and keys over all heads together.
-public struct OLMoEConfig: BlockConfig {
+public struct OLMoEConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention have biases.

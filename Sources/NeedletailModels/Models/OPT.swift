@@ -3,17 +3,15 @@ import NeedletailGraph
 /// OPT (Zhang et al. 2022): norms before attention and the feed-forward layer, or after their sums (OPT-350m).
 public struct OPTBlock: DecoderBlock {
   /// Attention.
-  public let selfAttn: OutProjAttention
+  public let selfAttn: SelfAttention
   /// Of attention, of the feed-forward layer.
   public let selfAttnLayerNorm, finalLayerNorm: LayerNorm
-  /// hidden -> inner width
-  public let fc1: Linear
-  /// inner width -> hidden
-  public let fc2: Linear
-  /// Between the two.
-  public let activation: Activation
+  /// The feed-forward layer.
+  public let mlp: PlainMLP
   /// Whether norms come before what they belong to.
   public let normsFirst: Bool
+  /// Projections of the feed-forward layer are named as the block's own.
+  public static let checkpointNames = ["mlp": ""]
   /// The checkpoint's names around the blocks.
   public static let stackNames = [
     "model": "model.decoder", "positions": "embed_positions", "norm": "final_layer_norm",
@@ -21,18 +19,18 @@ public struct OPTBlock: DecoderBlock {
 
   /// The block at a place in the stack.
   public init(_ config: OPTConfig, layer: Int) {
-    selfAttn = OutProjAttention(AttentionHeads(config.attention), bias: config.bias)
+    selfAttn = SelfAttention(
+      AttentionHeads(config.attention), bias: config.bias, outputBias: config.bias, names: ["oProj": "out_proj"])
     selfAttnLayerNorm = config.norm
     finalLayerNorm = config.norm
-    fc1 = Linear(config.hiddenSize, config.innerSize, bias: config.bias, split: .columns)
-    fc2 = Linear(config.innerSize, config.hiddenSize, bias: config.bias, split: .rows)
-    activation = config.activation
+    mlp = PlainMLP(
+      config.hiddenSize, config.innerSize, activation: config.activation, bias: config.bias,
+      names: ["up": "fc1", "down": "fc2"])
     normsFirst = config.normsFirst
   }
 
   /// [tokens, hidden] -> [tokens, hidden]
   public func callAsFunction(_ x: Tensor, _ step: Step) -> Tensor {
-    func mlp(_ x: Tensor) -> Tensor { fc2(fc1(x).activation(activation)) }
     guard normsFirst else {
       let h = selfAttnLayerNorm(x + selfAttn(x, step))
       return finalLayerNorm(h + mlp(h))

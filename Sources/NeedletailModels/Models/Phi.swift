@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of Phi 1, 1.5 and 2 (Li et al. 2023): attention and the feed-forward layer side by side, rotary positions of
 /// a part of each head, biases everywhere.
-public struct PhiConfig: BlockConfig {
+public struct PhiConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether heads of queries and keys are normalized.
@@ -33,7 +33,9 @@ public struct PhiConfig: BlockConfig {
 
   /// Without a gate.
   public func feedForward(layer: Int) -> any UnaryLayer {
-    PlainMLP(hiddenSize, fields.intermediateSize, activation: fields.activation, bias: true, up: "fc1", down: "fc2")
+    PlainMLP(
+      hiddenSize, fields.intermediateSize, activation: fields.activation, bias: true,
+      names: ["up": "fc1", "down": "fc2"])
   }
 
   /// With a bias.

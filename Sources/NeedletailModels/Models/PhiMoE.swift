@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of Phi-3.5-MoE (Abdin et al. 2024): layer norms, mixtures of experts routed by SparseMixer, positions for long
 /// contexts.
-public struct PhiMoEConfig: BlockConfig {
+public struct PhiMoEConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention have biases.

@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of Qwen 2 and 2.5 (Yang et al. 2024): Llama with biases of queries, keys and values, and windows in the
 /// upper layers of some. Also that of MiMo 7B (Xiaomi 2025), whose layers for several tokens at once are not read.
-public struct Qwen2Config: BlockConfig {
+public struct Qwen2Config: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Positions.

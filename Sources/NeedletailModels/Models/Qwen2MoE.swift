@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of Qwen 1.5's and 2's mixtures of experts (Yang et al. 2024): Qwen 2 with mixtures in some or all layers, each
 /// with a shared expert that has a gate.
-public struct Qwen2MoEConfig: BlockConfig {
+public struct Qwen2MoEConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of queries, keys and values have biases.

@@ -1,7 +1,7 @@
 import NeedletailGraph
 
 /// The config of Qwen 3 (Yang et al. 2025): Llama with norms of each query and key head.
-public struct Qwen3Config: BlockConfig {
+public struct Qwen3Config: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention have biases.

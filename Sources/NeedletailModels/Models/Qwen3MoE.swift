@@ -1,7 +1,7 @@
 import NeedletailGraph
 
 /// The config of Qwen 3's mixtures of experts (Yang et al. 2025): Qwen 3 with mixtures in some or all layers.
-public struct Qwen3MoEConfig: BlockConfig {
+public struct Qwen3MoEConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention have biases.

@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of Seed-OSS (ByteDance 2025): Llama with biases of queries, keys and values, and of the
 /// output by itself.
-public struct SeedOSSConfig: BlockConfig {
+public struct SeedOSSConfig: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of queries, keys and values, that of the output, and those of the feed-forward layer have

@@ -1,7 +1,7 @@
 import NeedletailGraph
 
 /// The config of SmolLM 3 (Hugging Face 2025): Llama without positions in every fourth layer.
-public struct SmolLM3Config: BlockConfig {
+public struct SmolLM3Config: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether the projections of attention, and those of the feed-forward layer, have biases.

@@ -4,24 +4,18 @@ import NeedletailGraph
 /// attention and the feed-forward layer side by side in some.
 public struct StableLMBlock: DecoderBlock {
   /// Attention.
-  public let selfAttn: SelfAttention
+  public let selfAttn: any AttentionLayer
   /// The feed-forward layer.
-  public let mlp: GatedMLP
+  public let mlp: any UnaryLayer
   /// Before attention, and before the feed-forward layer unless that reads the first norm too.
-  public let inputLayernorm: LayerNorm, postAttentionLayernorm: LayerNorm?
+  public let inputLayernorm: any UnaryLayer, postAttentionLayernorm: (any UnaryLayer)?
 
   /// The block at a place in the stack.
   public init(_ config: StableLMConfig, layer: Int) {
-    let heads = AttentionHeads(config.attention, rope: config.rope)
-    func norm(_ count: Int) -> StableLMHeadNorm? {
-      config.normsHeads ? StableLMHeadNorm(count, config.attention.headDim, eps: config.normEps) : nil
-    }
-    selfAttn = SelfAttention(
-      heads, bias: config.attentionBias, qNorm: norm(config.attention.headCount),
-      kNorm: norm(config.attention.kvHeadCount), names: ["qNorm": "q_layernorm", "kNorm": "k_layernorm"])
-    mlp = GatedMLP(config.hiddenSize, config.fields.intermediateSize, activation: config.fields.activation)
-    inputLayernorm = LayerNorm(config.hiddenSize, eps: config.normEps)
-    postAttentionLayernorm = config.isParallel ? nil : LayerNorm(config.hiddenSize, eps: config.normEps)
+    selfAttn = config.attention(layer: layer)
+    mlp = config.feedForward(layer: layer)
+    inputLayernorm = config.norm()
+    postAttentionLayernorm = config.isParallel ? nil : config.norm()
   }
 
   /// [tokens, hidden] -> [tokens, hidden]
@@ -74,8 +68,17 @@ public struct StableLMConfig: FieldsConfig {
     rope = try fields.rope(json, partial: 0.25)
   }
 
-  /// Widths and counts of attention.
-  public var attention: AttentionShape { fields.attention }
-  /// As the protocol says.
-  public var finalNorm: (any UnaryLayer)? { LayerNorm(hiddenSize, eps: normEps) }
+  /// With norms of each head by itself in some.
+  public func attention(layer: Int) -> any AttentionLayer {
+    let shape = fields.attention
+    func norm(_ count: Int) -> StableLMHeadNorm? {
+      normsHeads ? StableLMHeadNorm(count, shape.headDim, eps: normEps) : nil
+    }
+    return SelfAttention(
+      AttentionHeads(shape, rope: rope), bias: attentionBias, qNorm: norm(shape.headCount),
+      kNorm: norm(shape.kvHeadCount), names: ["qNorm": "q_layernorm", "kNorm": "k_layernorm"])
+  }
+
+  /// With a bias.
+  public func norm() -> any UnaryLayer { LayerNorm(hiddenSize, eps: normEps) }
 }

@@ -2,7 +2,7 @@ import NeedletailGraph
 
 /// The config of StarCoder 2 (Lozhkov et al. 2024): Llama with layer norms, biases, a feed-forward layer without a gate,
 /// and a window in some.
-public struct StarCoder2Config: BlockConfig {
+public struct StarCoder2Config: FieldsConfig {
   /// As the protocol says.
   public let fields: DecoderFields
   /// Whether projections have biases.
@@ -31,7 +31,8 @@ public struct StarCoder2Config: BlockConfig {
   /// Without a gate.
   public func feedForward(layer: Int) -> any UnaryLayer {
     PlainMLP(
-      hiddenSize, fields.intermediateSize, activation: fields.activation, bias: bias, up: "c_fc", down: "c_proj")
+      hiddenSize, fields.intermediateSize, activation: fields.activation, bias: bias,
+      names: ["up": "c_fc", "down": "c_proj"])
   }
 
   /// With a bias.
