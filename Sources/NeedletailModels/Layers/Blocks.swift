@@ -91,12 +91,12 @@ public struct SandwichNormBlock<Config: BlockConfig>: ConfiguredBlock {
 
 /// x + attention(norm(x)) + mlp(norm(x)), with one norm (Wang and Komatsuzaki 2021): Cohere, Phi-2.
 public struct ParallelBlock<Config: BlockConfig>: ConfiguredBlock {
+  /// Before both.
+  public let inputLayernorm: any UnaryLayer
   /// Attention.
   public let selfAttn: any AttentionLayer
   /// The feed-forward layer.
   public let mlp: any UnaryLayer
-  /// Before both.
-  public let inputLayernorm: any UnaryLayer
 
   /// The block at a place in the stack.
   public init(_ config: Config, layer: Int) {
