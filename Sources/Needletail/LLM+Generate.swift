@@ -25,15 +25,27 @@ extension LLM {
   }
 
   /// Starts a request and gives its events: tokens with their text, then the end.
-  public func events(_ prompt: [Int32], options: SamplingOptions? = nil, priority: Int = 0) throws -> RequestStream {
+  /// - Parameters:
+  ///   - priority: lower ones are more urgent.
+  ///   - cacheSalt: with whom it shares what its prompt begins with: requests of the same salt.
+  public func events(
+    _ prompt: [Int32], options: SamplingOptions? = nil, priority: Int = 0, cacheSalt: String = ""
+  ) throws -> RequestStream {
+    try engine.submit(try request(prompt, options: options, priority: priority, cacheSalt: cacheSalt))
+  }
+
+  /// What the engine is asked for.
+  func request(
+    _ prompt: [Int32], options: SamplingOptions?, priority: Int, cacheSalt: String
+  ) throws -> GenerationRequest {
     let options = options ?? defaultOptions
     if tokenizer == nil, !options.stopStrings.isEmpty {
       throw LoadError("\(path) has no tokenizer, so stop strings cannot be found; give stop token ids")
     }
     let observer = tokenizer.map { TextObserver($0.detokenizer(), options: options) }
-    return try engine.submit(
-      GenerationRequest(
-        prompt: prompt, options: options, endTokens: endTokens, priority: priority, observer: observer))
+    return GenerationRequest(
+      prompt: prompt, options: options, endTokens: endTokens, priority: priority, cacheSalt: cacheSalt,
+      observer: observer)
   }
 
   /// Continues a text, piece by piece.

@@ -117,9 +117,7 @@ public final class LLM: Sendable {
       let executor = try compiled.executor(seed: options.dummySeed, progress: options.progress)
       loaded = executor.loaded
       times.mark("load", detail: (executor.loaded as? CUDAPlan)?.times.sentence)
-      engine = try Engine(
-        executor: executor, tokensPerPrefillChunk: options.limits.tokensPerPrefillChunk,
-        maximumWaitingRequests: options.limits.maximumWaitingRequests)
+      engine = try Engine(executor: executor, limits: options.limits)
       self.tokenizer = try tokenizer.value()
       times.mark("tokenizer")
       startTimes = times

@@ -10,15 +10,18 @@ import Testing
         tokensPerStep: 8192, maximumSequences: 1024, maximumScoredRows: 1024, maximumSequenceLength: 4096,
         blockSize: 64, blockCount: 16_384))
     for id in 1...1024 {
-      try scheduler.enqueue(Scheduler.Request(id: RequestID(UInt64(id)), promptCount: 4, maximumTokens: 600))
+      try scheduler.enqueue(
+        Scheduler.Request(id: RequestID(UInt64(id)), promptCount: 4, maximumTokens: 600),
+        Scheduler.Text([1, 2, 3, Int32(id)]))
     }
     var best = Duration.seconds(1)
+    let drawn = [Int32](repeating: 7, count: 1024)
     let outcomes = [Step.Outcome](repeating: .accepted(1), count: 1024)
     for _ in 0..<500 {
       let start = ContinuousClock.now
       let next = scheduler.next()
       let step = try #require(next)
-      scheduler.complete(step, outcomes)
+      scheduler.complete(step, outcomes, drawn: drawn)
       best = min(best, ContinuousClock.now - start)
       #expect(step.chunks.count == 1024)
     }

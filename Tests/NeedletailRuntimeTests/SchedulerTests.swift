@@ -5,11 +5,12 @@ import NeedletailRuntime
 /// A scheduler with room for everything but what the test is about.
 func limits(
   tokens: Int = 64, chunk: Int? = nil, sequences: Int = 8, rows: Int = 8, length: Int = 100, blockSize: Int = 4,
-  blocks: Int = 64, inFlight: Int = 1
+  blocks: Int = 64, inFlight: Int = 1, policy: CapacityPolicy = .maxUtilization
 ) -> Scheduler.Limits {
   Scheduler.Limits(
     tokensPerStep: tokens, tokensPerPrefillChunk: chunk, maximumSequences: sequences, maximumScoredRows: rows,
-    maximumSequenceLength: length, blockSize: blockSize, blockCount: blocks, stepsInFlight: inFlight)
+    maximumSequenceLength: length, blockSize: blockSize, blockCount: blocks, stepsInFlight: inFlight,
+    policy: policy)
 }
 
 /// The sentence of the refusal that `body` throws; empty when it throws none.
@@ -27,16 +28,26 @@ final class Driver {
   func add(
     _ id: UInt64, prompt: Int, generate: Int, priority: Int = 0, scored: Range<Int> = 0..<0, runsAhead: Bool = true
   ) throws {
+    try add(
+      id, Array(0..<Int32(prompt)), root: nil, generate: generate, priority: priority, scored: scored,
+      runsAhead: runsAhead)
+  }
+
+  /// A request that shares its prompt with others of the same root.
+  func add(
+    _ id: UInt64, _ prompt: [Int32], root: PrefixRoot? = .shared(salt: ""), generate: Int, priority: Int = 0,
+    scored: Range<Int> = 0..<0, runsAhead: Bool = true
+  ) throws {
     try scheduler.enqueue(
       Scheduler.Request(
-        id: RequestID(id), promptCount: prompt, maximumTokens: generate, priority: priority, scored: scored,
-        runsAhead: runsAhead))
+        id: RequestID(id), promptCount: prompt.count, maximumTokens: generate, priority: priority, scored: scored,
+        runsAhead: runsAhead), Scheduler.Text(prompt, root: root))
   }
 
   func next() -> Step? { scheduler.next() }
 
   func complete(_ step: Step, _ outcomes: [Step.Outcome]) {
-    scheduler.complete(step, outcomes)
+    scheduler.complete(step, outcomes, drawn: (0..<Int32(step.rowCount)).map { 100 + $0 })
     scheduler.checkInvariants()
   }
 
@@ -95,7 +106,7 @@ extension Step {
   }
 
   @Test func waitsForBlocksOfPromptAndOutput() throws {
-    let driver = Driver(limits(blockSize: 4, blocks: 3))
+    let driver = Driver(limits(blockSize: 4, blocks: 3, policy: .guaranteedNoEvict))
     try driver.add(1, prompt: 5, generate: 4)  // 8 positions: 2 blocks
     try driver.add(2, prompt: 2, generate: 4)  // 5 positions: 2 blocks
     try driver.add(3, prompt: 1, generate: 1)  // 1 block, but behind request 2
@@ -105,12 +116,12 @@ extension Step {
     #expect(driver.run()?.summary == ["2: 0..<2 draws", "3: 0..<1 draws"])
   }
 
-  @Test func higherPriorityStartsFirst() throws {
+  @Test func lowerPriorityStartsFirst() throws {
     let driver = Driver(limits(sequences: 1))
     try driver.add(1, prompt: 1, generate: 1)
-    try driver.add(2, prompt: 1, generate: 1, priority: 5)
-    try driver.add(3, prompt: 1, generate: 1, priority: 5)
-    try driver.add(4, prompt: 1, generate: 1, priority: 9)
+    try driver.add(2, prompt: 1, generate: 1, priority: -5)
+    try driver.add(3, prompt: 1, generate: 1, priority: -5)
+    try driver.add(4, prompt: 1, generate: 1, priority: -9)
     var order: [UInt64] = []
     while let step = driver.run() { order += step.chunks.map(\.id.rawValue) }
     #expect(order == [4, 2, 3, 1])

@@ -15,11 +15,19 @@ public struct Generation: Sendable, Hashable {
   public var promptTokens: [PromptToken] = []
   /// Why it ended.
   public var finishReason = FinishReason.length
+  /// Tokens of the prompt that were in the cache already.
+  public var cachedTokens = 0
   /// How long it took.
   public var timings = RequestTimings(queued: nil, firstToken: nil, total: .zero)
 
   /// The output's token ids.
   public var tokenIDs: [Int32] { tokens.map(\.id) }
+
+  /// Mean of the tokens' log-probabilities; nil where they were not asked for, or there is no token.
+  public var meanLogProbability: Float? {
+    let known = tokens.compactMap(\.logProbability)
+    return known.isEmpty || known.count < tokens.count ? nil : known.reduce(0, +) / Float(known.count)
+  }
 
   /// Output tokens after the first, a second; nil for fewer than two.
   public var tokensPerSecond: Double? {
@@ -36,6 +44,7 @@ public struct Generation: Sendable, Hashable {
     case .finished(let completion):
       text += completion.text
       finishReason = completion.reason
+      cachedTokens = completion.cachedTokens
       timings = completion.timings
     }
   }

@@ -114,10 +114,7 @@ public struct CompiledModel: Sendable {
   public func start(seed: UInt64 = 0, limits: EngineLimits, progress: (@Sendable (Double) -> Void)? = nil) throws
     -> Engine
   {
-    let executor = try executor(seed: seed, progress: progress)
-    return try Engine(
-      executor: executor, tokensPerPrefillChunk: limits.tokensPerPrefillChunk,
-      maximumWaitingRequests: limits.maximumWaitingRequests)
+    try Engine(executor: try executor(seed: seed, progress: progress), limits: limits)
   }
 
   /// Prepares the weights for running steps without an engine, for measuring.

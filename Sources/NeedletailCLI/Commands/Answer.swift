@@ -6,8 +6,10 @@ struct Answer: Sendable {
   var prompt: [Int32]
   var text = ""
   var tokens: [GeneratedToken] = []
+  var promptTokens: [PromptToken] = []
   var reason = FinishReason.cancelled
   var timings: RequestTimings?
+  var cachedTokens = 0
   /// From the start of the process to the first token.
   var startToFirstToken: Duration?
 
@@ -22,7 +24,7 @@ struct Answer: Sendable {
     let hasText = llm.tokenizer != nil
     for try await event in try llm.events(prompt, options: options) {
       switch event {
-      case .promptToken: break
+      case .promptToken(let token): answer.promptTokens.append(token)
       case .token(let token):
         if firstToken == nil {
           let now = ContinuousClock.now
@@ -36,6 +38,7 @@ struct Answer: Sendable {
         answer.add(completion.text, isShown: streams)
         answer.reason = completion.reason
         answer.timings = completion.timings
+        answer.cachedTokens = completion.cachedTokens
       }
     }
     if answer.timings == nil {
@@ -73,8 +76,16 @@ struct Answer: Sendable {
     return (parts + [device]).joined(separator: ", ")
   }
 
+  private var usage: JSONObject {
+    var usage = JSONObject([("prompt_tokens", .int(prompt.count)), ("completion_tokens", .int(tokens.count))])
+    if cachedTokens > 0 { usage["cached_tokens"] = .int(cachedTokens) }
+    return usage
+  }
+
   /// The object that `run --json` prints.
-  func json(loadTime: Duration, _ llm: LLM) -> JSON {
+  func json(loadTime: Duration, _ llm: LLM) -> JSON { .object(object(loadTime: loadTime, llm)) }
+
+  func object(loadTime: Duration, _ llm: LLM) -> JSONObject {
     let tokenizer = llm.tokenizer
     let parts = llm.startTimes.parts.map { ($0.name, JSON.double($0.duration.seconds)) }
     var object = JSONObject([
@@ -82,7 +93,7 @@ struct Answer: Sendable {
       ("token_ids", .array(tokens.map { .int(Int($0.id)) })),
       ("prompt_token_ids", .array(prompt.map { .int(Int($0)) })),
       ("finish_reason", .string(reason.word)),
-      ("usage", ["prompt_tokens": .int(prompt.count), "completion_tokens": .int(tokens.count)]),
+      ("usage", .object(usage)),
       (
         "timings",
         [
@@ -93,37 +104,7 @@ struct Answer: Sendable {
         ]
       ),
     ])
-    if tokens.contains(where: { $0.logProbability != nil }) {
-      object["logprobs"] = .array(
-        tokens.map { token in
-          let own = TokenProbability(id: token.id, logProbability: token.logProbability ?? .nan)
-          var entry = own.json(tokenizer)
-          entry["top_logprobs"] = .array(token.top.map { .object($0.json(tokenizer)) })
-          return .object(entry)
-        })
-    }
-    return .object(object)
-  }
-
-  /// Writes a line for each token whose log-probability is known.
-  func printProbabilities(_ tokenizer: Tokenizer?) {
-    for token in tokens {
-      guard let logProbability = token.logProbability else { continue }
-      let all = [TokenProbability(id: token.id, logProbability: logProbability)] + token.top
-      let shown = all.map { entry in
-        let name = tokenizer.map { JSON.string($0.decode([entry.id])).text() } ?? String(entry.id)
-        return "\(name) \(Show.fixed(Double(entry.logProbability), 3))"
-      }
-      Terminal.line(shown[0] + (shown.count > 1 ? "  of  " + shown.dropFirst().joined(separator: "  ") : ""))
-    }
-  }
-}
-
-extension TokenProbability {
-  fileprivate func json(_ tokenizer: Tokenizer?) -> JSONObject {
-    JSONObject([
-      ("id", .int(Int(id))), ("token", tokenizer.map { .string($0.decode([id])) } ?? .null),
-      ("logprob", .double(Double(logProbability))),
-    ])
+    for (name, value) in probabilities(tokenizer) { object[name] = value }
+    return object
   }
 }

@@ -22,16 +22,24 @@ struct RunCommand: AsyncParsableCommand {
   var chat = false
   @Option(help: ArgumentHelp("What the model should be, with --chat.", valueName: "text"))
   var system: String?
+  @Option(name: .customLong("n"), help: "Answers to the prompt, which is computed once.")
+  var count = 1
+  @Option(help: "Answers that are made, of which the --n likeliest are printed.")
+  var bestOf: Int?
   @Flag(help: "Print one JSON object when the answer is complete.")
   var json = false
 
   func run() async throws {
     let input = try PromptInput(text: prompt, file: promptFile, tokenIDs: tokenIds, isChat: chat, system: system)
+    guard (1...LLM.maximumChoices).contains(count), (count...LLM.maximumChoices).contains(bestOf ?? count) else {
+      throw UsageError("--n must be 1 to \(LLM.maximumChoices), and --best-of from --n to \(LLM.maximumChoices)")
+    }
     let start = ContinuousClock.now
     let llm = try await model.load()
     let loadTime = ContinuousClock.now - start
     let ids = try input.tokenIDs(of: llm)
     let options = try sampling.options(llm.defaultOptions)
+    if count > 1 || bestOf ?? 1 > 1 { return try await printChoices(llm, ids, options, loadTime: loadTime) }
     let streams = !json
     let answer = try await Interrupt.cancelling {
       try await Answer.collect(llm, prompt: ids, options: options, streams: streams)
@@ -45,46 +53,5 @@ struct RunCommand: AsyncParsableCommand {
       if model.verbose, let steps = llm.stepSentence { Terminal.error(steps) }
     }
     if answer.isInterrupted { throw ExitCode(130) }
-  }
-}
-
-/// Where a prompt comes from; checked before a model is loaded.
-struct PromptInput {
-  enum Source {
-    case text(String)
-    case tokenIDs([Int32])
-  }
-
-  let source: Source
-  let isChat: Bool
-  let system: String?
-
-  init(text: String?, file: String?, tokenIDs: NumberList?, isChat: Bool, system: String?) throws {
-    let count = [text != nil, file != nil, tokenIDs != nil].count { $0 }
-    guard count <= 1 else { throw UsageError("give one of --prompt, --prompt-file and --token-ids") }
-    guard !(isChat && tokenIDs != nil) else { throw UsageError("--chat needs a text, not --token-ids") }
-    guard isChat || system == nil else { throw UsageError("--system needs --chat") }
-    self.isChat = isChat
-    self.system = system
-    if let tokenIDs {
-      source = .tokenIDs(try tokenIDs.tokenIDs("--token-ids"))
-    } else if let text {
-      source = .text(text)
-    } else {
-      guard file != nil || !Terminal.isInteractive else {
-        throw UsageError("there is no prompt; give --prompt, --prompt-file or --token-ids")
-      }
-      source = .text(try Files.text(file ?? "-"))
-    }
-    if case .text(let text) = source, text.isEmpty { throw UsageError("the prompt is empty; give some text") }
-  }
-
-  func tokenIDs(of llm: LLM) throws -> [Int32] {
-    switch source {
-    case .tokenIDs(let ids): return ids
-    case .text(let text) where isChat:
-      return try llm.encode(messages: (system.map { [.system($0)] } ?? []) + [.user(text)])
-    case .text(let text): return try llm.encode(text)
-    }
   }
 }

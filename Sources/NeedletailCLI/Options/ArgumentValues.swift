@@ -95,3 +95,4 @@ enum Libraries: String, ExpressibleByArgument, CaseIterable {
 
 extension LoadOptions.DeviceChoice: ExpressibleByArgument {}
 extension LoadOptions.LoadFormat: ExpressibleByArgument {}
+extension CapacityPolicy: ExpressibleByArgument {}

@@ -29,6 +29,14 @@ struct ModelOptions: ParsableArguments {
   var kvCacheMemory: ByteCount?
   @Option(help: "Tokens of one block of the cache.")
   var blockSize: Int?
+  @Option(help: "Prompts that begin with the same tokens share what the cache holds of them; on unless measuring.")
+  var prefixCache: Switch?
+  @Option(
+    help: """
+      Which requests start: guaranteed-no-evict: those that find room for their whole answer; max-utilization: those \
+      that find room for their prompt; when the cache is full, the latest computes its tokens again.
+      """)
+  var capacityPolicy = CapacityPolicy.maxUtilization
   @Option(help: "Threads of the CPU device; by default one for each core.")
   var threads: Int?
   @Option(
@@ -79,13 +87,17 @@ struct ModelOptions: ParsableArguments {
     options.limits.maximumSequenceLength = maxSequenceLength
     options.limits.cacheBytes = kvCacheMemory?.value
     options.limits.blockSize = blockSize
+    options.limits.reusesPrefixes = prefixCache.map { $0 == .on }
+    options.limits.capacityPolicy = capacityPolicy
     return options
   }
 
   /// Loads the model, with a bar while that takes long. `change` makes its limits those that a command needs; an engine's
-  /// are what they were when it was built.
-  func load(_ change: (inout LoadOptions) -> Void = { _ in }) async throws -> LLM {
+  /// are what they were when it was built. `reusesPrefixes`: whether prompts share what they begin with, unless an option
+  /// says otherwise.
+  func load(reusesPrefixes: Bool = true, _ change: (inout LoadOptions) -> Void = { _ in }) async throws -> LLM {
     var options = try loadOptions()
+    options.limits.reusesPrefixes = options.limits.reusesPrefixes ?? reusesPrefixes
     let directory = try directory()
     if !EngineArchive.isArchive(directory) { change(&options) }
     let bar = ProgressBar("loading")

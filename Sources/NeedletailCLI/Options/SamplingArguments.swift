@@ -33,6 +33,9 @@ struct SamplingArguments: ParsableArguments {
   var logitBias: [TokenBias] = []
   @Option(help: "Report log-probabilities of the chosen and of this many of the likeliest tokens.")
   var logprobs: Int?
+  @Option(
+    help: "Report log-probabilities of the prompt's tokens, too, and of this many of the likeliest at their places.")
+  var promptLogprobs: Int?
   @Flag(help: "End tokens are ordinary ones.")
   var ignoreEos = false
 
@@ -58,6 +61,7 @@ struct SamplingArguments: ParsableArguments {
     options.stopTokenIDs += try stopTokenIds?.tokenIDs("--stop-token-ids") ?? []
     for bias in logitBias { options.logitBias[bias.token] = bias.bias }
     options.logProbabilities = logprobs ?? options.logProbabilities
+    options.promptLogProbabilities = promptLogprobs ?? options.promptLogProbabilities
     if ignoreEos { options.ignoresEndOfSequence = true }
     return options
   }

@@ -10,8 +10,10 @@ final class ActiveRequest {
   /// Ids that end the request, and which of them are the model's end-of-sequence.
   let stopTokens: Set<Int32>
   let endTokens: Set<Int32>
-  /// Prompt and output.
-  var tokens: [Int32]
+  /// Tokens of the output so far.
+  private(set) var generatedCount = 0
+  /// Tokens of the prompt that the cache held when it started.
+  var cachedTokens = 0
   var sampler: TokenSampler
   var observer: (any TokenObserver)?
   /// When its first step was submitted.
@@ -29,12 +31,9 @@ final class ActiveRequest {
     events = submission.events
     endTokens = request.options.ignoresEndOfSequence ? [] : Set(request.endTokens)
     stopTokens = endTokens.union(request.options.stopTokenIDs)
-    tokens = request.prompt
     sampler = TokenSampler(request.options, prompt: request.prompt, stopTokens: stopTokens, seed: submission.seed)
     observer = request.observer
   }
-
-  var generatedCount: Int { tokens.count - promptCount }
 
   /// What the scheduler has to know.
   func schedulerRequest(priority: Int) -> Scheduler.Request {
@@ -50,10 +49,9 @@ final class ActiveRequest {
 
   /// Takes the next token of the output; returns what to tell about it, and why the request ends if it does.
   func accept(_ token: Int32) throws -> (text: String, end: FinishReason?) {
-    let index = generatedCount
-    tokens.append(token)
+    generatedCount += 1
     sampler.record(token)
-    let mayStop = tokens.count - promptCount >= options.minimumTokens
+    let mayStop = generatedCount >= options.minimumTokens
     let isStop = mayStop && stopTokens.contains(token)
     var text = ""
     if !isStop || options.includesStop {
@@ -67,7 +65,7 @@ final class ActiveRequest {
       }
     }
     if isStop { return (text, endTokens.contains(token) ? .endOfSequence(token) : .stopToken(token)) }
-    return (text, index + 1 == maximumTokens ? .length : nil)
+    return (text, generatedCount == maximumTokens ? .length : nil)
   }
 
   /// Tells that the request has ended by itself or was cancelled.
@@ -76,7 +74,8 @@ final class ActiveRequest {
     events.yield(
       .finished(
         Completion(
-          reason: reason, text: text, promptTokens: promptCount, cachedTokens: 0, completionTokens: generatedCount,
+          reason: reason, text: text, promptTokens: promptCount, cachedTokens: cachedTokens,
+          completionTokens: generatedCount,
           timings: RequestTimings(
             queued: started.map { $0 - submitted }, firstToken: firstToken.map { $0 - submitted },
             total: now - submitted))))

@@ -17,6 +17,7 @@ public final class Engine: Sendable {
   /// Requests that may be open at the same time, running or waiting.
   private let capacity: Int
   private let schedulerLimits: Scheduler.Limits
+  private let reusesPrefixes: Bool
   private let inbox = Monitor(Inbox())
   private let counters: Monitor<EngineMetrics>
 
@@ -26,16 +27,21 @@ public final class Engine: Sendable {
   ///   - tokensPerPrefillChunk: tokens of one prompt in one step; nil: as many as the step has room for.
   ///   - maximumWaitingRequests: requests that may wait beside the most that run at the same time, before more are
   ///     refused; nil: any number.
+  ///   - reusesPrefixes: whether requests whose prompts begin with the same tokens share what the cache holds of them.
+  ///   - policy: when a waiting request is admitted.
   /// - Throws: `EngineError` when no thread can be started.
   public init(
     executor: any StepExecutor, tokensPerPrefillChunk: Int? = nil, maximumWaitingRequests: Int? = nil,
+    reusesPrefixes: Bool = true, policy: CapacityPolicy = .maxUtilization,
     logger: Logger = Logger(label: "needletail.engine")
   ) throws(EngineError) {
     limits = executor.limits
     let (capacity, isUnbounded) = executor.limits.maximumSequences.addingReportingOverflow(
       maximumWaitingRequests ?? .max)
     self.capacity = isUnbounded ? .max : capacity
-    let schedulerLimits = Scheduler.Limits(executor.limits, tokensPerPrefillChunk: tokensPerPrefillChunk)
+    self.reusesPrefixes = reusesPrefixes
+    let schedulerLimits = Scheduler.Limits(
+      executor.limits, tokensPerPrefillChunk: tokensPerPrefillChunk, policy: policy)
     self.schedulerLimits = schedulerLimits
     var metrics = EngineMetrics()
     metrics.blockCount = executor.limits.blockCount
@@ -63,28 +69,43 @@ public final class Engine: Sendable {
   /// Adds a request; it starts when there is room. Never blocks; takes time linear in the prompt.
   /// - Throws: `RequestRefusal` when the request can never be served, `EngineError` when it cannot be now.
   public func submit(_ request: GenerationRequest) throws -> RequestStream {
-    let maximumTokens = try check(request)
-    let seed = request.options.seed ?? UInt64.random(in: 0 ... .max)
-    let (events, continuation) = AsyncThrowingStream<GenerationEvent, any Error>.makeStream()
+    try submit([request])[0]
+  }
+
+  /// Adds requests together, all of them or none. Those whose prompts begin with the same tokens compute these once, even
+  /// where the engine reuses nothing otherwise: so several answers to one prompt cost little more than one
+  /// (`GenerationRequest.choices`).
+  /// - Throws: `RequestRefusal` when one can never be served, `EngineError` when they cannot be now.
+  public func submit(_ requests: [GenerationRequest]) throws -> [RequestStream] {
+    let maximumTokens = try requests.map { request throws(RequestRefusal) in try check(request) }
+    let streams = requests.map { _ in AsyncThrowingStream<GenerationEvent, any Error>.makeStream() }
     let submitted = ContinuousClock.now
-    let id = try inbox.change { inbox throws(EngineError) in
+    let firstID = try inbox.change { inbox throws(EngineError) in
       try inbox.checkOpen()
-      guard inbox.openCount < capacity else { throw EngineError.queueFull(limit: capacity) }
-      inbox.openCount += 1
-      inbox.lastID += 1
-      let id = RequestID(inbox.lastID)
-      inbox.submissions.append(
-        Inbox.Submission(
-          id: id, request: request, maximumTokens: maximumTokens, seed: seed, submitted: submitted,
-          events: continuation))
-      return id
+      guard requests.count <= capacity - inbox.openCount else { throw EngineError.queueFull(limit: capacity) }
+      inbox.openCount += requests.count
+      let firstID = inbox.lastID + 1
+      inbox.lastID += UInt64(requests.count)
+      for (index, request) in requests.enumerated() {
+        let group = requests.count > 1 ? PrefixRoot.group(RequestID(firstID)) : nil
+        inbox.submissions.append(
+          Inbox.Submission(
+            id: RequestID(firstID + UInt64(index)), request: request,
+            root: reusesPrefixes ? .shared(salt: request.cacheSalt) : group, maximumTokens: maximumTokens[index],
+            seed: request.options.seed ?? .random(in: 0 ... .max), submitted: submitted,
+            events: streams[index].continuation))
+      }
+      return firstID
     }
-    counters.withLock { $0.submittedRequests += 1 }
-    // Weak, so that the stream's buffer does not keep the inbox of an engine that is gone.
-    continuation.onTermination = { [weak inbox] termination in
-      if case .cancelled = termination { inbox?.change { $0.cancellations.append(id) } }
+    counters.withLock { $0.submittedRequests += requests.count }
+    return streams.enumerated().map { index, stream in
+      let id = RequestID(firstID + UInt64(index))
+      // Weak, so that the stream's buffer does not keep the inbox of an engine that is gone.
+      stream.continuation.onTermination = { [weak inbox] termination in
+        if case .cancelled = termination { inbox?.change { $0.cancellations.append(id) } }
+      }
+      return RequestStream(id: id, engine: self, events: stream.stream)
     }
-    return RequestStream(id: id, engine: self, events: events)
   }
 
   /// Ends a request within a step; nothing happens if it has ended already.

@@ -22,6 +22,10 @@ public struct EngineLimits: Sendable, Hashable {
   public var cacheBytes: Int?
   /// Tokens in one block of the cache. Nil: 16 on the CPU, 64 on CUDA.
   public var blockSize: Int?
+  /// Whether requests whose prompts begin with the same tokens share what the cache holds of them. Nil: they do.
+  public var reusesPrefixes: Bool?
+  /// When a waiting request is admitted. Nil: `CapacityPolicy.maxUtilization`.
+  public var capacityPolicy: CapacityPolicy?
 
   /// Everything chosen for the device and the model.
   public init() {}

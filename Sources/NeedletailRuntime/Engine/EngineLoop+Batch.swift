@@ -25,8 +25,9 @@ extension EngineLoop {
   }
 
   private func append(_ chunk: Step.Chunk, of request: ActiveRequest, to batch: inout StepBatch) {
-    let known = min(chunk.positions.upperBound, request.tokens.count)
-    batch.tokenIDs.append(contentsOf: request.tokens[chunk.positions.lowerBound..<known])
+    let tokens = scheduler.tokens(of: chunk.slot)
+    let known = min(chunk.positions.upperBound, tokens.count)
+    batch.tokenIDs.append(contentsOf: tokens[chunk.positions.lowerBound..<known])
     if let row = chunk.carriedRow {
       batch.carried.append(
         StepBatch.CarriedToken(token: Int32(batch.tokenIDs.count), previousRow: Int32(row)))
@@ -53,7 +54,7 @@ extension EngineLoop {
       if chunk.sampled.contains(position) { continue }
       batch.scoredRows.append(Int32(firstToken + position))
       if let top = request.options.promptLogProbabilities, position + 1 < request.promptCount {
-        sampling.appendForced(token: request.tokens[position + 1], top: top)
+        sampling.appendForced(token: scheduler.tokens(of: chunk.slot)[position + 1], top: top)
         anySampled = true
       } else {
         sampling.appendUnsampled()

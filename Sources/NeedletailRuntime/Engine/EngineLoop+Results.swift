@@ -18,7 +18,7 @@ extension EngineLoop {
         outcomes.append(.finished)
       }
     }
-    scheduler.complete(step, outcomes)
+    scheduler.complete(step, outcomes, drawn: result.tokens)
     changes.steps += 1
     changes.processedTokens += step.tokenCount
   }
@@ -74,7 +74,8 @@ extension EngineLoop {
     guard let top = request.options.promptLogProbabilities else { return }
     for position in chunk.scored where position + 1 < request.promptCount {
       let row = chunk.firstScoredRow + position - chunk.scored.lowerBound
-      let token = TokenProbability(id: request.tokens[position + 1], logProbability: result.logProbabilities[row])
+      let next = scheduler.tokens(of: chunk.slot)[position + 1]
+      let token = TokenProbability(id: next, logProbability: result.logProbabilities[row])
       request.events.yield(
         .promptToken(PromptToken(position: position + 1, token: token, top: result.top(row, count: top))))
     }

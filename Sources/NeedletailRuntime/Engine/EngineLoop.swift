@@ -76,7 +76,10 @@ final class EngineLoop {
     for chunk in step.chunks {
       guard let request = requests[chunk.id], request.started == nil else { continue }
       request.started = now
+      request.cachedTokens = scheduler.reusedCount(of: chunk.slot)
       changes.queueTime.add(now - request.submitted)
+      changes.promptTokens += request.promptCount
+      changes.cachedPromptTokens += request.cachedTokens
     }
     inFlight.append(SubmittedStep(step: step, pending: try executor.submit(batch, sampling)))
   }
@@ -92,7 +95,8 @@ final class EngineLoop {
     for submission in submissions {
       let request = ActiveRequest(submission)
       do {
-        try scheduler.enqueue(request.schedulerRequest(priority: submission.request.priority))
+        let text = Scheduler.Text(submission.request.prompt, root: submission.root)
+        try scheduler.enqueue(request.schedulerRequest(priority: submission.request.priority), text)
         requests[request.id] = request
       } catch {
         end(request, throwing: error)
@@ -125,6 +129,8 @@ final class EngineLoop {
       metrics.waitingRequests = scheduler.waitingCount
       metrics.runningRequests = scheduler.runningCount
       metrics.usedBlocks = scheduler.cache.pool.count - scheduler.cache.pool.freeCount
+      metrics.idleBlocks = scheduler.cache.pool.idleCount
+      metrics.preemptions = scheduler.preemptionCount
     }
     let ended = change.finishedRequests + change.cancelledRequests + change.failedRequests
     if ended > 0 { inbox.withLock { $0.openCount -= ended } }

@@ -16,12 +16,20 @@ public struct EngineMetrics: Sendable, Hashable {
   public var cancelledRequests = 0
   /// Requests that ended with an error.
   public var failedRequests = 0
+  /// Times a request gave its blocks back because the cache was full.
+  public var preemptions = 0
+  /// Tokens of the prompts of requests that have started.
+  public var promptTokens = 0
+  /// Those of them that were in the cache already.
+  public var cachedPromptTokens = 0
   /// Requests waiting for room.
   public var waitingRequests = 0
   /// Requests running.
   public var runningRequests = 0
   /// Blocks of the cache in use.
   public var usedBlocks = 0
+  /// Blocks of the cache that nobody uses and that hold what later requests may begin with.
+  public var idleBlocks = 0
   /// Blocks of the cache.
   public var blockCount = 0
   /// Sum over requests of the time from submission to the first step, and their number.
@@ -56,6 +64,8 @@ extension EngineMetrics {
     finishedRequests += other.finishedRequests
     cancelledRequests += other.cancelledRequests
     failedRequests += other.failedRequests
+    promptTokens += other.promptTokens
+    cachedPromptTokens += other.cachedPromptTokens
     queueTime.sum += other.queueTime.sum
     queueTime.count += other.queueTime.count
     timeToFirstToken.sum += other.timeToFirstToken.sum

@@ -68,7 +68,7 @@ public struct Completion: Sendable, Hashable {
   public var text: String
   /// Tokens of the prompt.
   public var promptTokens: Int
-  /// Tokens of the prompt that came from the cache of earlier requests.
+  /// Tokens of the prompt that the cache held, from other requests, when this one started.
   public var cachedTokens: Int
   /// Tokens of the output, a stop token included.
   public var completionTokens: Int

@@ -26,8 +26,12 @@ public struct GenerationRequest: Sendable {
   public var options: SamplingOptions
   /// The model's end-of-sequence ids.
   public var endTokens: [Int32]
-  /// Requests of higher priority start first; among equals the earlier one does. Default 0.
+  /// Requests of lower priority are more urgent: they start first and are the last to be interrupted; among equals the
+  /// earlier one is. Default 0.
   public var priority: Int
+  /// Requests share what their prompts begin with among those of equal salt only, so that nobody learns by the time an
+  /// answer takes what others have asked. Default empty.
+  public var cacheSalt: String
   /// Sees each token on the engine's thread, gives it text and may stop the request. The request uses its own copy.
   public var observer: (any TokenObserver)?
   /// Logits of the prompt's positions; nil: not wanted.
@@ -36,12 +40,13 @@ public struct GenerationRequest: Sendable {
   /// A request as given.
   public init(
     prompt: [Int32], options: SamplingOptions = SamplingOptions(), endTokens: [Int32] = [], priority: Int = 0,
-    observer: (any TokenObserver)? = nil, scoring: Scoring? = nil
+    cacheSalt: String = "", observer: (any TokenObserver)? = nil, scoring: Scoring? = nil
   ) {
     self.prompt = prompt
     self.options = options
     self.endTokens = endTokens
     self.priority = priority
+    self.cacheSalt = cacheSalt
     self.observer = observer
     self.scoring = scoring
   }

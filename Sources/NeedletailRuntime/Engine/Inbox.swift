@@ -4,6 +4,8 @@ struct Inbox: Sendable {
   struct Submission: Sendable {
     let id: RequestID
     let request: GenerationRequest
+    /// With whom it shares what its prompt begins with; nil: with nobody.
+    let root: PrefixRoot?
     /// Of `request.options`, within what the sequence may hold.
     let maximumTokens: Int
     let seed: UInt64

@@ -2,8 +2,10 @@ extension BlockPool {
   /// Traps unless counts and lists agree; time linear in the blocks.
   public func checkInvariants() {
     var isFree = [Bool](repeating: false, count: count)
-    for block in free {
-      precondition(!isFree[Int(block)], "block \(block) is in the free list twice")
+    let idle = idle.blocks
+    precondition(idle.count == idleCount, "\(idle.count) blocks are idle, counted \(idleCount)")
+    for block in empty + idle {
+      precondition(!isFree[Int(block)], "block \(block) is free twice")
       isFree[Int(block)] = true
     }
     for (block, references) in references.enumerated() {
@@ -16,7 +18,7 @@ extension BlockPool {
 }
 
 extension KVCache {
-  /// Traps unless tables, reference counts and reservations agree; time linear in blocks and tables.
+  /// Traps unless tables, tree, reference counts and reservations agree; time linear in blocks and tables.
   /// - Parameter retained: references held by others than open sequences, for each such block.
   public func checkInvariants(retained: [Int32: Int] = [:]) {
     pool.checkInvariants()
@@ -29,7 +31,8 @@ extension KVCache {
       precondition(
         table.blocks.count == blocks(forTokens: table.tokenCount),
         "sequence \(sequence) has \(table.blocks.count) blocks for \(table.tokenCount) tokens")
-      precondition(table.sharedBlocks <= table.blocks.count, "sequence \(sequence) lost its prefix")
+      precondition(
+        table.sharedBlocks * blockSize <= table.tokenCount, "sequence \(sequence) lost blocks that others share")
       precondition(table.reservedBlocks >= 0, "sequence \(sequence) has reserved \(table.reservedBlocks) blocks")
       reserved += table.reservedBlocks
       for block in table.blocks { references[Int(block)] += 1 }
@@ -39,6 +42,30 @@ extension KVCache {
     for (block, count) in references.enumerated() {
       precondition(
         Int(pool.references[block]) == count, "block \(block): \(pool.references[block]) references, \(count) holders")
+    }
+    checkTree()
+  }
+
+  private func checkTree() {
+    let parents = tree.parents(blockSize: blockSize)
+    for block in pool.empty { precondition(!tree.contains(block), "block \(block) is empty and in the tree") }
+    var age: [Int32: Int] = [:]
+    for (index, block) in pool.idle.blocks.enumerated() {
+      precondition(tree.contains(block), "block \(block) is idle and cannot be found")
+      age[block] = index
+    }
+    for case (let block, let parent?) in parents {
+      // Whoever holds a block holds those before it, and of idle ones the last goes first.
+      precondition(pool.references[Int(parent)] >= pool.references[Int(block)], "block \(parent) is held less often")
+      if let own = age[block], let before = age[parent] {
+        precondition(own < before, "block \(parent) would be given up before \(block), which follows it")
+      }
+    }
+    for (sequence, table) in tables.enumerated() where table.isPublishing {
+      for (index, block) in table.blocks.prefix(table.sharedBlocks).enumerated() {
+        let parent = index == 0 ? nil : table.blocks[index - 1]
+        precondition(parents[block] == .some(parent), "block \(block) of sequence \(sequence) follows another")
+      }
     }
   }
 }

@@ -9,8 +9,8 @@
 /// Order of application, as in the field: bias and bans, mask, penalties; temperature; top-k, top-p, min-p over what the
 /// earlier ones left; one draw. Log-probabilities are those of the model's own distribution, before all of these.
 public struct SamplingOptions: Sendable, Hashable {
-  /// Most tokens to generate. Room for them is set aside when the request starts, so smaller values let more requests run
-  /// at once. nil: until the sequence is as long as the engine allows. The sequence's length limits it in any case.
+  /// Most tokens to generate. nil: until the sequence is as long as the engine allows. The sequence's length limits it in
+  /// any case. With `CapacityPolicy.guaranteedNoEvict`, smaller values let more requests run at once.
   /// 0: the prompt is only scored. Default 256.
   public var maximumTokens: Int? = 256
   /// End-of-sequence and stop tokens are not chosen, and stop strings do not stop, before this many tokens. Default 0.

@@ -10,15 +10,19 @@ extension Scheduler {
       }
       guard index > 0 else { continue }
       let before = waiting[index - 1].request
-      let inOrder =
-        before.priority > request.request.priority
-        || (before.priority == request.request.priority && before.id < request.request.id)
-      precondition(inOrder, "request \(request.request.id) waits behind \(before.id)")
+      precondition(before.urgency < request.request.urgency, "request \(request.request.id) waits behind \(before.id)")
+    }
+    for (before, after) in zip(order, order.dropFirst()) {
+      guard let before = sequences[before]?.request, let after = sequences[after]?.request else {
+        preconditionFailure("a slot in the order is empty")
+      }
+      precondition(before.urgency < after.urgency, "request \(after.id) runs behind \(before.id)")
     }
     precondition(Set(order).count == order.count, "a slot is in the order twice")
     precondition(order.count + freeSlots.count == limits.maximumSequences, "a slot is lost")
     for slot in freeSlots {
       precondition(sequences[slot] == nil && !cache.tables[slot].isOpen, "slot \(slot) is free and in use")
+      precondition(texts[slot].tokens.isEmpty, "slot \(slot) is free and has tokens")
     }
     for slot in order {
       guard let sequence = sequences[slot] else { preconditionFailure("slot \(slot) is in the order and empty") }
@@ -31,9 +35,14 @@ extension Scheduler {
       precondition(
         table.tokenCount >= sequence.computed && table.tokenCount <= request.cacheTokens,
         "request \(request.id): \(table.tokenCount) slots, \(sequence.computed) computed")
+      if limits.policy == .guaranteedNoEvict {
+        precondition(
+          table.blocks.count + table.reservedBlocks == cache.blocks(forTokens: request.cacheTokens),
+          "request \(request.id) may meet a full cache")
+      }
       precondition(
-        table.blocks.count + table.reservedBlocks == cache.blocks(forTokens: request.cacheTokens),
-        "request \(request.id) may meet a full cache")
+        texts[slot].tokens.count == sequence.tokenCount - sequence.unknownCount,
+        "request \(request.id): \(texts[slot].tokens.count) known tokens of \(sequence.tokenCount)")
       precondition(
         sequence.unknownCount <= stepsInFlight && (sequence.unknownCount == 0) == (sequence.expected == nil),
         "request \(request.id): \(sequence.unknownCount) unknown tokens")

@@ -17,11 +17,14 @@ extension Scheduler {
     public var blockCount: Int
     /// Steps scheduled before the first of them is completed, 1 or 2.
     public var stepsInFlight: Int
+    /// Which requests are admitted.
+    public var policy: CapacityPolicy
 
     /// Limits as given.
     public init(
       tokensPerStep: Int, tokensPerPrefillChunk: Int? = nil, maximumSequences: Int, maximumScoredRows: Int,
-      maximumSequenceLength: Int, blockSize: Int, blockCount: Int, stepsInFlight: Int = 1
+      maximumSequenceLength: Int, blockSize: Int, blockCount: Int, stepsInFlight: Int = 1,
+      policy: CapacityPolicy = .maxUtilization
     ) {
       self.tokensPerStep = tokensPerStep
       self.tokensPerPrefillChunk = tokensPerPrefillChunk ?? tokensPerStep
@@ -31,15 +34,18 @@ extension Scheduler {
       self.blockSize = blockSize
       self.blockCount = blockCount
       self.stepsInFlight = stepsInFlight
+      self.policy = policy
     }
 
     /// The limits of an executor, with a smaller chunk of prompts if given.
-    public init(_ executor: ExecutorLimits, tokensPerPrefillChunk: Int? = nil) {
+    public init(
+      _ executor: ExecutorLimits, tokensPerPrefillChunk: Int? = nil, policy: CapacityPolicy = .maxUtilization
+    ) {
       self.init(
         tokensPerStep: executor.tokensPerStep, tokensPerPrefillChunk: tokensPerPrefillChunk,
         maximumSequences: executor.maximumSequences, maximumScoredRows: executor.maximumScoredRows,
         maximumSequenceLength: executor.maximumSequenceLength, blockSize: executor.blockSize,
-        blockCount: executor.blockCount, stepsInFlight: executor.stepsInFlight)
+        blockCount: executor.blockCount, stepsInFlight: executor.stepsInFlight, policy: policy)
     }
 
     /// Most positions that one request can ever have in the cache.
@@ -76,38 +82,5 @@ extension Scheduler {
         throw RequestRefusal("Positions \(request.scored) are to be scored, but the prompt has 0 ..< \(prompt).")
       }
     }
-  }
-
-  /// What the scheduler has to know of a request.
-  public struct Request: Sendable, Hashable {
-    /// Its name, not used before; order of arrival.
-    public var id: RequestID
-    /// Tokens of the prompt.
-    public var promptCount: Int
-    /// Most tokens to generate; 0 computes the prompt only.
-    public var maximumTokens: Int
-    /// Higher ones start first.
-    public var priority: Int
-    /// Positions of the prompt whose logits are wanted, besides the rows that are sampled.
-    public var scored: Range<Int>
-    /// Whether its next row may be scheduled before its last token is known on the host; false for penalties and masks,
-    /// which depend on that token.
-    public var runsAhead: Bool
-
-    /// A request as given.
-    public init(
-      id: RequestID, promptCount: Int, maximumTokens: Int, priority: Int = 0, scored: Range<Int> = 0..<0,
-      runsAhead: Bool = true
-    ) {
-      self.id = id
-      self.promptCount = promptCount
-      self.maximumTokens = maximumTokens
-      self.priority = priority
-      self.scored = scored
-      self.runsAhead = runsAhead
-    }
-
-    /// Most positions it will have in the cache: the last token generated is not fed back.
-    public var cacheTokens: Int { promptCount + max(maximumTokens - 1, 0) }
   }
 }

@@ -2,10 +2,12 @@ import DequeModule
 
 extension Scheduler {
   /// Adds a request to those that wait, or refuses one that can never run.
-  public mutating func enqueue(_ request: Request) throws(RequestRefusal) {
+  /// - Parameter text: its prompt.
+  public mutating func enqueue(_ request: Request, _ text: Text) throws(RequestRefusal) {
+    precondition(text.tokens.count == request.promptCount, "\(text.tokens.count) tokens of \(request.promptCount)")
     try limits.check(request)
     precondition(places[request.id] == nil, "request \(request.id) exists")
-    insert(Waiting(request: request, tokenCount: request.promptCount, scoredEnd: request.scored.lowerBound))
+    insert(Waiting(request: request, text: text, scoredEnd: request.scored.lowerBound))
   }
 
   /// Removes a request wherever it is; its rows in steps in flight are stale from now on. False if it is not known.
@@ -14,7 +16,7 @@ extension Scheduler {
     switch places[id] {
     case nil: return false
     case .waiting(let priority):
-      let index = waitingIndex(priority: priority, id: id)
+      let index = waitingIndex(Urgency(priority: priority, id: id))
       precondition(index < waiting.count && waiting[index].request.id == id, "request \(id) does not wait")
       waiting.remove(at: index)
       places[id] = nil
@@ -25,21 +27,24 @@ extension Scheduler {
     return true
   }
 
-  /// Takes an admitted request's blocks away and lets it wait; it will compute its tokens so far again, and goes on
-  /// exactly where it was. Tokens still on the device are dropped and drawn again. False if it is not admitted.
+  /// Takes an admitted request's blocks away and lets it wait; it will compute its tokens so far again, but for those the
+  /// cache still holds, and goes on exactly where it was. Tokens still on the device are dropped and drawn again. False if
+  /// it is not admitted.
   @discardableResult
   public mutating func preempt(_ id: RequestID) -> Bool {
     guard case .admitted(let slot) = places[id], let sequence = sequences[slot] else { return false }
-    let known = sequence.tokenCount - sequence.unknownCount
+    let text = texts[slot]
+    precondition(text.tokens.count == sequence.tokenCount - sequence.unknownCount, "request \(id) lost tokens")
     release(slot)
     order.removeAll { $0 == slot }
-    insert(Waiting(request: sequence.request, tokenCount: known, scoredEnd: sequence.deliveredEnd))
+    insert(Waiting(request: sequence.request, text: text, scoredEnd: sequence.deliveredEnd))
+    preemptionCount += 1
     return true
   }
 
   /// Proposes tokens to follow the request's last one: its next chunk computes and scores them too, and `complete` keeps
-  /// as many as were right. Fewer are used when the step or the request has less room. Ignored unless it decodes and its
-  /// last token is known.
+  /// as many as were right. Fewer are used when the step, the cache or the request has less room. Ignored unless it
+  /// decodes and its last token is known.
   public mutating func propose(_ id: RequestID, draftCount: Int) {
     precondition(draftCount >= 0, "\(draftCount) drafts")
     guard case .admitted(let slot) = places[id], let sequence = sequences[slot] else { return }
@@ -56,33 +61,45 @@ extension Scheduler {
   package func request(of chunk: Step.Chunk) -> Request? { isCurrent(chunk) ? sequences[chunk.slot]?.request : nil }
 
   private mutating func insert(_ request: Waiting) {
-    let index = waitingIndex(priority: request.request.priority, id: request.request.id)
-    waiting.insert(request, at: index)
+    waiting.insert(request, at: waitingIndex(request.request.urgency))
     places[request.request.id] = .waiting(priority: request.request.priority)
   }
 
   /// Where the request stands or would stand among those that wait.
-  private func waitingIndex(priority: Int, id: RequestID) -> Int {
-    var low = 0
-    var high = waiting.count
+  private func waitingIndex(_ urgency: Urgency) -> Int {
+    firstIndex(waiting.count) { !(waiting[$0].request.urgency < urgency) }
+  }
+
+  /// Where the request would stand among those that run.
+  func orderIndex(_ urgency: Urgency) -> Int {
+    firstIndex(order.count) { index in sequences[order[index]].map { urgency < $0.request.urgency } ?? true }
+  }
+
+  /// The first of `count` indices that has what all after it have, too.
+  private func firstIndex(_ count: Int, _ has: (Int) -> Bool) -> Int {
+    var (low, high) = (0, count)
     while low < high {
       let middle = (low + high) / 2
-      let other = waiting[middle].request
-      let isBefore = other.priority > priority || (other.priority == priority && other.id < id)
-      if isBefore { low = middle + 1 } else { high = middle }
+      if has(middle) { high = middle } else { low = middle + 1 }
     }
     return low
   }
 
-  /// Ends an admission; the caller takes the slot out of `order`.
+  /// Ends an admission and keeps what it computed for others; the caller takes the slot out of `order`.
   ///
   /// Its blocks may be given away at once even if a step in flight still writes them: the executor runs steps in order,
-  /// so whoever gets a block writes it later.
+  /// so whoever gets a block writes it later, and whoever finds it reads it later.
   mutating func release(_ slot: Int) {
     guard let sequence = sequences[slot] else { return }
     places[sequence.request.id] = nil
-    cache.close(slot)
+    let text = texts[slot]
+    if let root = text.root {
+      cache.close(slot, keeping: text.tokens, root, upTo: min(sequence.computed, text.tokens.count))
+    } else {
+      cache.close(slot)
+    }
     sequences[slot] = nil
+    texts[slot] = Text([])
     freeSlots.append(slot)
   }
 }

@@ -25,7 +25,7 @@ struct BenchLatencyCommand: AsyncParsableCommand {
     guard `repeat` >= 1 else { throw UsageError("--repeat is \(`repeat`); it must be 1 or more") }
     let largest = sizes.max() ?? 1
     let length = bench.inputLength + bench.outputLength
-    let llm = try await bench.model.load { options in
+    let llm = try await bench.model.load(reusesPrefixes: false) { options in
       options.limits.maximumSequences = options.limits.maximumSequences ?? largest
       if bench.dataset == nil {
         options.limits.maximumSequenceLength = options.limits.maximumSequenceLength ?? length

@@ -18,7 +18,7 @@ struct BenchThroughputCommand: AsyncParsableCommand {
     if let concurrency, concurrency < 1 { throw UsageError("--concurrency is \(concurrency); it must be 1 or more") }
     guard `repeat` >= 1 else { throw UsageError("--repeat is \(`repeat`); it must be 1 or more") }
     let length = bench.inputLength + bench.outputLength
-    let llm = try await bench.model.load { options in
+    let llm = try await bench.model.load(reusesPrefixes: false) { options in
       if let concurrency { options.limits.maximumSequences = options.limits.maximumSequences ?? concurrency }
       if bench.dataset == nil {
         options.limits.maximumSequenceLength = options.limits.maximumSequenceLength ?? length
