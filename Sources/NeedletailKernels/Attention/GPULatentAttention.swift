@@ -18,8 +18,9 @@ struct GPULatentAttention {
 
   /// Positions of a tile, which is also a block of the cache.
   static let tile = 64
-  /// A part of a sequence has at least so many tiles, if the sequence has.
-  static let tilesOfPart = 4
+  /// A part of a sequence has at least so many tiles, if the sequence has: with 4 a single sequence takes 0.8 of the
+  /// time, 16 of 4,096 tokens 1.6 times as long (H200, 16 heads).
+  static let tilesOfPart = 8
   /// Results of parts take no more memory than this.
   static let partialBytes = 512 << 20
 

@@ -14,6 +14,7 @@
 // are multiples of 8, at most 256. Dynamic shared memory: sizeof(nt_decode_memory). Parameters from sm_90 on: maps of
 // the cache's keys and values as [blocks * kv heads][64][size], boxes of NT_WHOLE x 64, and the same two with boxes of
 // 16 x 64; 128 bytes swizzled.
+#define NT_KEPT_GROUPS 32
 #include "attention/decode_softmax.cuh"
 #include "common/launch.cuh"
 
@@ -83,38 +84,64 @@ extern "C" __global__ void __launch_bounds__(192, NT_BLOCKS)
     nt_prefetch_tensor_map(&values_map);
   }
 #endif
+  // What an item needs to start is asked for while the one before it is under way: behind its tiles the memory would
+  // answer late.
   nt_place<NT_STAGES> stage;
   nt_place<nt_item_places> posted;
   nt_decode_list list(a, memory.counts);
-  bool takes = list.total > gridDim.x;  // more than the first that each block has
-  for (int index = blockIdx.x; index < list.total;) {
-    nt_decode_item item = list.find(index);
-    int next = list.total;
-    if (takes && lane == 0) next = gridDim.x + (int)atomicAdd(&a.counters[NT_NEXT_ITEM], 1u);
-    const nt_i32 *blocks = a.block_tables + item.sequence * a.block_table_stride;
-    int start = item.start_of(item.part), end = item.start_of(item.end_part);
-    nt_i32 ahead = start + lane < end ? blocks[start + lane] : 0;  // 32 of the table's entries, one a lane
-    barriers.post(memory, item, posted);
-    for (int tile = start; tile < end; tile++) {
-      int place = (tile - start) % 32;
-      if (place == 0 && tile > start && tile + lane < end) ahead = blocks[tile + lane];
-      nt_i64 z = (nt_i64)__shfl_sync(~0u, ahead, place) * NT_KV_HEADS + item.kv_head();
-      nt_u32 keys = nt_shared_address(memory.ring[stage.index]), values = keys + nt_key_bytes;
-      nt_boxes boxes(item, tile);
-      nt_barrier_wait(barriers.stage_free(stage.index), stage.parity ^ 1);
+  const bool takes = list.total > gridDim.x;  // more than the first that each block has
+  int index = blockIdx.x, taken = list.total;
+  nt_decode_item item, next;
+  nt_i32 entries, next_entries;  // 32 of the table's, one a lane
+  const auto take = [&]() {
+    if (takes && lane == 0) taken = gridDim.x + (int)atomicAdd(&a.counters[NT_NEXT_ITEM], 1u);
+  };
+  const auto entries_from = [&](const nt_decode_item &item, int tile) {
+    return tile + lane < item.start_of(item.end_part)
+             ? a.block_tables[item.sequence * a.block_table_stride + tile + lane]
+             : 0;
+  };
+  const auto find = [&](nt_decode_item &item, nt_i32 &entries) {
+    if (index >= list.total) return;
+    item = list.find(index);
+    entries = entries_from(item, item.start_of(item.part));
+    if (nt_posts_ahead) barriers.post(memory, item, posted);
+  };
+  take();
+  find(item, entries);
+  for (bool is_first = true; index < list.total; is_first = false) {
+    if (!nt_posts_ahead) barriers.post(memory, item, posted);
+    const int start = item.start_of(item.part), end = item.start_of(item.end_part);
+    // The first item's tiles find the ring empty, and do not wait for what comes next.
+    const int asks = max(start, is_first ? min(start + NT_STAGES, end) - 1 : start);
+    for (int tile = start; tile < max(end, asks + 1); tile++) {
+      if (tile < end) {
+        const int place = (tile - start) % 32;
+        if (place == 0 && tile > start) entries = entries_from(item, tile);
+        const nt_i64 z = (nt_i64)__shfl_sync(~0u, entries, place) * NT_KV_HEADS + item.kv_head();
+        const nt_u32 keys = nt_shared_address(memory.ring[stage.index]), values = keys + nt_key_bytes;
+        const nt_boxes boxes(item, tile);
+        nt_barrier_wait(barriers.stage_free(stage.index), stage.parity ^ 1);
 #if NT_ARCH >= 900
-      nt_fill_tile<nt_key_columns>(&keys_map, &key_part_map, boxes, z, keys, barriers.keys_there(stage.index));
-      nt_fill_tile<nt_value_columns>(
-        &values_map, &value_part_map, boxes, z, values, barriers.values_there(stage.index));
+        nt_fill_tile<nt_key_columns>(&keys_map, &key_part_map, boxes, z, keys, barriers.keys_there(stage.index));
+        nt_fill_tile<nt_value_columns>(
+          &values_map, &value_part_map, boxes, z, values, barriers.values_there(stage.index));
 #else
-      const nt_u16 *tiles = (const nt_u16 *)a.cache + z * nt_cache_tiles;
-      nt_fill_tile<nt_key_columns>(tiles, NT_HEAD_DIM, boxes, keys, barriers.keys_there(stage.index));
-      nt_fill_tile<nt_value_columns>(
-        tiles + nt_tile * NT_HEAD_DIM, NT_VALUE_DIM, boxes, values, barriers.values_there(stage.index));
+        const nt_u16 *tiles = (const nt_u16 *)a.cache + z * nt_cache_tiles;
+        nt_fill_tile<nt_key_columns>(tiles, NT_HEAD_DIM, boxes, keys, barriers.keys_there(stage.index));
+        nt_fill_tile<nt_value_columns>(
+          tiles + nt_tile * NT_HEAD_DIM, NT_VALUE_DIM, boxes, values, barriers.values_there(stage.index));
 #endif
-      stage.advance();
+        stage.advance();
+      }
+      if (tile == asks) {
+        index = __shfl_sync(~0u, taken, 0);
+        find(next, next_entries);
+      }
     }
-    index = __shfl_sync(~0u, next, 0);
+    if (index < list.total) take();
+    item = next;
+    entries = next_entries;
   }
   nt_decode_item none = {};
   none.sequence = -1;

@@ -9,6 +9,8 @@ constexpr int nt_query_steps = (NT_HEAD_DIM + 15) / 16;   // of 16 elements
 constexpr int nt_query_pitch = nt_query_steps * 16 + 8;   // the 8 spread rows over the banks
 constexpr int nt_value_pairs = (NT_VALUE_DIM + 15) / 16;  // of 8 elements
 constexpr int nt_item_places = nt_pack_rows > 8 ? 2 : 3;
+// Whether an item's rows are made ready while the tiles of the one before it are brought.
+constexpr bool nt_posts_ahead = nt_item_places > 2;
 
 // What the computing warps get of an item before its tiles.
 struct nt_item_rows {

@@ -12,10 +12,7 @@
 #include "common/barriers.cuh"
 #include "common/conversions.cuh"
 
-#ifndef NT_MERGE_THREADS
-#define NT_MERGE_THREADS 128
-#endif
-constexpr int nt_merge_warps = 4, nt_merge_threads = NT_MERGE_THREADS;
+constexpr int nt_merge_warps = 4, nt_merge_threads = 128;
 constexpr int nt_merge_width = NT_VALUE_DIM % 4 == 0 ? 4 : NT_VALUE_DIM % 2 == 0 ? 2 : 1;
 constexpr int nt_merge_pitch = (NT_VALUE_DIM + 15) / 16 * 16 + 4;  // the 4 spread rows over the banks
 constexpr int nt_merge_columns = NT_VALUE_DIM / nt_merge_width;

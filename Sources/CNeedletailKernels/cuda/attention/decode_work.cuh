@@ -3,12 +3,13 @@
 // A sequence's tiles of 64 positions are divided into parts; how many depends on its own length only. Results are
 // summed up in fours of parts and then from four to four, always in this order, so that bits do not depend on who does
 // what. An item of work is one part, or, in steps with much work, one four (unless it is long), for a pack of query
-// heads that share a kv head (at most NT_PACK: 16, unless it is defined). All blocks take items from one list, which each
-// of them computes from the sequences' lengths.
+// heads that share a kv head (at most NT_PACK: 16, unless it is defined). All blocks take items from one list, which
+// each of them computes from the sequences' lengths.
 //
 // Constants of a specialization: NT_KV_HEADS, NT_GROUP (query heads of a kv head), NT_SPLITS (the most parts of a
-// sequence), NT_SPLIT_TILES (a part has at least so many tiles, if the sequence has), NT_VALUE_DIM; NT_CHUNKED (1: a
-// sequence's last position sees its own chunk only; 0 unless defined).
+// sequence), NT_SPLIT_TILES (a part has at least so many tiles, if the sequence has), NT_VALUE_DIM, NT_SEQUENCES (the
+// most); NT_CHUNKED (1: a sequence's last position sees its own chunk only; 0 unless defined), NT_KEPT_GROUPS (lengths
+// of up to 32 times as many sequences stay in registers; 0 unless defined).
 #ifndef NEEDLETAIL_CUDA_DECODE_WORK_CUH
 #define NEEDLETAIL_CUDA_DECODE_WORK_CUH
 #include "paged_attention.h"
@@ -93,6 +94,14 @@ struct nt_decode_item {
   __device__ __forceinline__ nt_i64 first_result() const { return ((nt_i64)sequence * nt_packs + pack) * NT_SPLITS; }
 };
 
+constexpr int nt_groups = (NT_SEQUENCES + 31) / 32;
+#ifndef NT_KEPT_GROUPS
+#define NT_KEPT_GROUPS 0
+#endif
+// Whether the lengths of all sequences stay in the lanes, 32 of them a register. Else they are read again where the
+// group changes, and the answer comes behind all that the memory was asked for before.
+constexpr bool nt_keeps_lengths = nt_groups <= NT_KEPT_GROUPS;
+
 // The list of items, which a warp keeps: of each group of 32 sequences the number of items, and one group in its lanes.
 // Numbers of parts and of fours are in the low and the high half of a word.
 struct nt_decode_list {
@@ -103,14 +112,29 @@ struct nt_decode_list {
   int group;       // the group in the lanes:
   int context;     // of the lane's sequence
   nt_u32 items;    // of the group's sequences up to the lane's
+  int lengths[nt_keeps_lengths ? nt_groups : 1];  // of the lane's sequence of each group
+
+  // Of this lane's sequence of a group.
+  __device__ __forceinline__ int length_of(int index) const {
+    int sequence = index * 32 + threadIdx.x % 32;
+    return sequence < a.sequences ? a.context_lengths[sequence] : 0;
+  }
+  __device__ __forceinline__ nt_u32 items_of(int index, int length) const {
+    nt_decode_span span(a, length);
+    return index * 32 + threadIdx.x % 32 < a.sequences ? span.parts | span.fours << 16 : 0;
+  }
 
   __device__ __forceinline__ void load(int index) {
-    int sequence = index * 32 + threadIdx.x % 32;
-    bool exists = sequence < a.sequences;
-    context = exists ? a.context_lengths[sequence] : 0;
-    nt_decode_span span(a, context);
+    context = 0;
+    if constexpr (nt_keeps_lengths) {
+#pragma unroll
+      for (int i = 0; i < nt_groups; i++)
+        if (i == index) context = lengths[i];
+    } else {
+      context = length_of(index);
+    }
     group = index;
-    items = exists ? span.parts | span.fours << 16 : 0;
+    items = items_of(index, context);
 #pragma unroll
     for (int distance = 1; distance < 32; distance *= 2) {
       nt_u32 other = __shfl_up_sync(~0u, items, distance);
@@ -122,14 +146,27 @@ struct nt_decode_list {
   __device__ __forceinline__ nt_decode_list(const nt_decode_attention_arguments &arguments, nt_u32 *memory)
       : a(arguments), counts(memory), shift(0) {
     int parts = 0, fours = 0;
+    const auto count = [&](int index, nt_u32 number) {
+      if (threadIdx.x % 32 == 0) counts[index] = number;
+      parts += number & 0xffff;
+      fours += number >> 16;
+    };
+    if constexpr (nt_keeps_lengths) {
+      lengths[0] = length_of(0);
+      if (a.sequences > 32) {
+#pragma unroll
+        for (int i = 1; i < nt_groups; i++) lengths[i] = length_of(i);
+#pragma unroll
+        for (int i = 1; i < nt_groups; i++)
+          if (i * 32 < a.sequences) count(i, __reduce_add_sync(~0u, items_of(i, lengths[i])));
+      }
+    } else {
 #pragma unroll 2
-    for (int index = (int)((a.sequences + 31) / 32) - 1; index >= 0; index--) {
-      load(index);
-      nt_u32 count = __shfl_sync(~0u, items, 31);
-      if (threadIdx.x % 32 == 0) counts[index] = count;
-      parts += count & 0xffff;
-      fours += count >> 16;
+      for (int i = (int)((a.sequences + 31) / 32) - 1; i > 0; i--)
+        count(i, __reduce_add_sync(~0u, items_of(i, length_of(i))));
     }
+    load(0);
+    count(0, __shfl_sync(~0u, items, 31));
     total = parts * nt_packs;
     if (nt_has_fours && total > gridDim.x) {
       // Fours if they do not leave blocks idle.

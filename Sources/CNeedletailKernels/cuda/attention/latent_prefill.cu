@@ -1,9 +1,9 @@
 // Latent attention of sequences that do not decode (paged_attention.h, prefill_attention, with values that are part of
-// the keys). A block has a tile of NT_ROWS rows (prefill_tiles.cuh), each a query and a head, and goes over the positions
-// that the last of them sees.
+// the keys). A block has a tile of NT_ROWS rows (prefill_tiles.cuh), each a query and a head, and goes over the
+// positions that the last of them sees.
 //
-// Queries stay in the latents' space, which takes three times the operations that keys and values of all heads would take
-// in long prompts; what is gained is one order of summation, whatever chunks a prompt comes in.
+// Queries stay in the latents' space, which takes three times the operations that keys and values of all heads would
+// take in long prompts; what is gained is one order of summation, whatever chunks a prompt comes in.
 //
 // Constants: those of latent_rows.cuh; NT_GROUP (query heads), NT_OUT. Blocks: at least as many as tiles; those beyond
 // return.
@@ -35,8 +35,11 @@ extern "C" __global__ void __launch_bounds__(nt_latent_threads, 1)
   const int last[2] = {tile.offset + row_of(own_row) / NT_GROUP, tile.offset + row_of(own_row + 8) / NT_GROUP};
   nt_latent_state state;
   state.start();
-  nt_latent_attend(memory, state, a.cache, a.block_tables + tile.sequence * a.block_table_stride, tile.first_step,
-                   tile.end_step, tile.context, last, a.scale * nt_latent_log2_e);
+  const nt_i32 *blocks = a.block_tables + tile.sequence * a.block_table_stride;
+  int stage = 0;
+  nt_latent_start(memory, a.cache, blocks[tile.first_step], stage, tile.first_step, tile.context);
+  nt_latent_attend(memory, state, a.cache, blocks, stage, tile.first_step, tile.end_step, tile.context, last,
+                   a.scale * nt_latent_log2_e, [] {}, [] {});
   nt_latent_sum(memory, state);
   nt_latent_store(state, [&](int row, int column, const float(&pair)[2]) {
     const int r = tile.first_row + row;

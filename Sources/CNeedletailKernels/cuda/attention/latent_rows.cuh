@@ -1,19 +1,19 @@
 // Attention of some rows over tiles of latents: keys whose first elements are the values (DeepSeek-AI 2024, arXiv
 // 2405.04434), one kv head, 16-bit caches.
 //
-// A block has NT_ROWS queries in shared memory and a tile of 64 positions, which serves as keys and as values, so that a
-// latent is read once for both. Its 8 warps first have 16 rows by some of the positions each, then, with all weights in
-// shared memory, all rows by an eighth of a value's columns, whose sums stay in registers. Two stages of tiles: one
+// A block has NT_ROWS queries in shared memory and a tile of 64 positions, which serves as keys and as values, so that
+// a latent is read once for both. Its 8 warps first have 16 rows by some of the positions each, then, with all weights
+// in shared memory, all rows by an eighth of a value's columns, whose sums stay in registers. Two stages of tiles: one
 // arrives while the other is computed with.
 //
 // Floor: per position and row 2 (NT_HEAD_DIM + NT_VALUE_DIM) operations, per position and block NT_HEAD_DIM elements.
 // With 64 rows of 576 and 512 that is 121 operations a byte; with 16 rows memory is the limit on every GPU.
 //
-// Positions that are not there are zeros in the tile and have weight 0. A tile whose positions a row does not see leaves
-// that row's bits as they are.
+// Positions that are not there are zeros in the tile and have weight 0. A tile whose positions a row does not see
+// leaves that row's bits as they are.
 //
-// Constants: NT_ROWS (16, 32, 64), NT_STAGES (1, 2), NT_HEAD_DIM (a multiple of 8), NT_VALUE_DIM (a multiple of 8, at most
-// NT_HEAD_DIM and 512), NT_CACHE (NT_F16, NT_BF16), also the type of queries. 256 threads; dynamic shared memory:
+// Constants: NT_ROWS (16, 32, 64), NT_STAGES (1, 2), NT_HEAD_DIM (a multiple of 8), NT_VALUE_DIM (a multiple of 8, at
+// most NT_HEAD_DIM and 512), NT_CACHE (NT_F16, NT_BF16), also the type of queries. 256 threads; dynamic shared memory:
 // sizeof(nt_latent_memory).
 #ifndef NEEDLETAIL_CUDA_LATENT_ROWS_CUH
 #define NEEDLETAIL_CUDA_LATENT_ROWS_CUH
@@ -27,6 +27,10 @@ constexpr int nt_latent_tile = 64, nt_latent_threads = 256;
 constexpr int nt_latent_row_tiles = NT_ROWS / 16, nt_latent_key_warps = 8 / nt_latent_row_tiles;
 constexpr int nt_latent_key_eights = nt_latent_tile / nt_latent_key_warps / 8;  // of positions, of a warp
 constexpr int nt_latent_key_pairs = (NT_HEAD_DIM + 31) / 32;                    // of steps of 16 elements
+// A score is so many sums side by side, so that products do not wait for each other.
+constexpr int nt_latent_chains = nt_latent_key_eights >= 4 ? 1 : nt_latent_key_eights == 2 ? 2 : 4;
+// Whether queries stay in registers; else they are loaded for each tile.
+constexpr bool nt_latent_keeps_queries = NT_ROWS == 16 && nt_latent_key_pairs <= 18;
 constexpr int nt_latent_value_eights = (NT_VALUE_DIM + 63) / 64;                // of columns, of a warp
 // Of a row, in 16-byte parts: what steps and columns reach, in eights, within which parts are permuted.
 constexpr int nt_latent_reach =
@@ -80,9 +84,9 @@ __device__ __forceinline__ void nt_latent_bring_queries(nt_latent_memory &memory
   }
 }
 
-// What a thread has of the block's rows. With g = lane / 4 and t = lane % 4: of softmax, rows 16 (warp % row tiles) + g and
-// + 8, over some of the positions; of values, rows 16 i + g (c[0], c[1]) and + 8 (c[2], c[3]) and columns 8 n + 2 t and the
-// next one of the warp's.
+// What a thread has of the block's rows. With g = lane / 4 and t = lane % 4: of softmax, rows 16 (warp % row tiles) + g
+// and + 8, over some of the positions; of values, rows 16 i + g (c[0], c[1]) and + 8 (c[2], c[3]) and columns 8 n + 2 t
+// and the next one of the warp's.
 struct nt_latent_state {
   float highest[2];
   float sum[2];  // over this thread's positions only
@@ -100,31 +104,60 @@ struct nt_latent_state {
   }
 };
 
+// A warp's 16 rows of queries, operands of pairs of steps.
+struct nt_latent_operands {
+  nt_u32 q[nt_latent_keeps_queries ? nt_latent_key_pairs : 1][2][4];
+
+  __device__ __forceinline__ void load(const nt_latent_memory &memory, int pair) {
+    const int lane = threadIdx.x % 32, row_tile = threadIdx.x / 32 % nt_latent_row_tiles;
+#pragma unroll
+    for (int half = 0; half < 2; half++)
+      nt_load_matrices(
+        q[nt_latent_keeps_queries ? pair : 0][half],
+        nt_shared_address(memory.queries)
+          + nt_latent_place(row_tile * 16 + lane % 16, pair * 4 + half * 2 + lane / 16));
+  }
+  // All that stay, once the queries are there.
+  __device__ __forceinline__ void keep(const nt_latent_memory &memory) {
+    if constexpr (nt_latent_keeps_queries) {
+#pragma unroll
+      for (int pair = 0; pair < nt_latent_key_pairs; pair++) load(memory, pair);
+    }
+  }
+};
+
 // Adds a tile that is there to the state. last[r]: the last position that the thread's row r sees; positions behind
-// `context` hold zeros and are behind every row's last one. `first`: the tile's first position. Two barriers of the block.
+// `context` hold zeros and are behind every row's last one. `first`: the tile's first position. Two barriers of the
+// block.
 __device__ __forceinline__ void nt_latent_add(
-  nt_latent_memory &memory, nt_latent_state &state, int stage, int first, const int (&last)[2], float scale) {
+  nt_latent_memory &memory, nt_latent_state &state, nt_latent_operands &queries, int stage, int first,
+  const int (&last)[2], float scale) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int row_tile = warp % nt_latent_row_tiles, key_warp = warp / nt_latent_row_tiles;
   const int first_key = key_warp * nt_latent_key_eights * 8;
-  const nt_u32 keys = nt_shared_address(memory.tiles[stage]), queries = nt_shared_address(memory.queries);
+  const nt_u32 keys = nt_shared_address(memory.tiles[stage]);
 
   // Scores of 16 rows and the warp's positions.
-  float scores[nt_latent_key_eights][4] = {};
-#pragma unroll 2
+  float sums[nt_latent_chains][nt_latent_key_eights][4] = {};
+#pragma unroll(nt_latent_keeps_queries ? nt_latent_key_pairs : 2)
   for (int pair = 0; pair < nt_latent_key_pairs; pair++) {
-    nt_u32 q[2][4];
-#pragma unroll
-    for (int half = 0; half < 2; half++)
-      nt_load_matrices(q[half], queries + nt_latent_place(row_tile * 16 + lane % 16, pair * 4 + half * 2 + lane / 16));
+    if constexpr (!nt_latent_keeps_queries) queries.load(memory, pair);
+    const nt_u32(&q)[2][4] = queries.q[nt_latent_keeps_queries ? pair : 0];
 #pragma unroll
     for (int n = 0; n < nt_latent_key_eights; n++) {
       nt_u32 k[4];
       nt_load_matrices(k, keys + nt_latent_place(first_key + n * 8 + lane % 8, pair * 4 + lane / 8));
-      nt_mma_16x8x16<NT_CACHE>(scores[n], q[0], k[0], k[1]);
-      nt_mma_16x8x16<NT_CACHE>(scores[n], q[1], k[2], k[3]);
+      nt_mma_16x8x16<NT_CACHE>(sums[pair * 2 % nt_latent_chains][n], q[0], k[0], k[1]);
+      nt_mma_16x8x16<NT_CACHE>(sums[(pair * 2 + 1) % nt_latent_chains][n], q[1], k[2], k[3]);
     }
   }
+  float(&scores)[nt_latent_key_eights][4] = sums[0];
+#pragma unroll
+  for (int chain = 1; chain < nt_latent_chains; chain++)
+#pragma unroll
+    for (int n = 0; n < nt_latent_key_eights; n++)
+#pragma unroll
+      for (int c = 0; c < 4; c++) scores[n][c] += sums[chain][n][c];
   const int key = first + first_key + lane % 4 * 2;
 #pragma unroll
   for (int r = 0; r < 2; r++) {
@@ -203,33 +236,44 @@ __device__ __forceinline__ void nt_latent_add(
   }
 }
 
-// Goes over tiles start ..< end of a sequence's block table; the queries' copies may still be under way.
+// Starts the copies of a tile of a sequence with so many positions, which lies in a block of the cache.
+__device__ __forceinline__ void nt_latent_start(
+  nt_latent_memory &memory, const void *cache, nt_i32 block, int stage, int tile, int context) {
+  nt_latent_bring(memory, stage, (const nt_u16 *)cache + (nt_i64)block * nt_latent_tile * NT_HEAD_DIM,
+                  context - tile * nt_latent_tile);
+  nt_latent_commit();
+}
+
+// Goes over tiles start ..< end of a sequence's block table, of which the first is on its way to `stage`, and so are
+// the queries; `stage` is the next one afterwards, and the block is done with all memory but the state's. `ahead`: the
+// second tile's block. before() runs ahead of the first barrier, after() behind it.
+template <class Before, class After>
 __device__ __forceinline__ void nt_latent_attend(
-  nt_latent_memory &memory, nt_latent_state &state, const void *cache, const nt_i32 *blocks, int start, int end,
-  int context, const int (&last)[2], float scale) {
-  constexpr nt_i64 tile_elements = (nt_i64)nt_latent_tile * NT_HEAD_DIM;
-  auto bring = [&](int tile, nt_i32 block) {
-    nt_latent_bring(memory, (tile - start) % NT_STAGES, (const nt_u16 *)cache + block * tile_elements,
-                    context - tile * nt_latent_tile);
-    nt_latent_commit();
-  };
-  if (start < end) bring(start, blocks[start]);
+  nt_latent_memory &memory, nt_latent_state &state, const void *cache, const nt_i32 *blocks, int &stage, int start,
+  int end, int context, const int (&last)[2], float scale, const Before &before, const After &after) {
+  nt_latent_operands queries;
   nt_i32 ahead = start + 1 < end ? blocks[start + 1] : 0;  // of the table, so that nobody waits for it
   for (int tile = start; tile < end; tile++) {
     nt_latent_arrived();
+    if (tile == start) before();
     __syncthreads();  // the tile is there, and all are done with the one before
+    const int next = (stage + 1) % NT_STAGES;
     if (NT_STAGES > 1 && tile + 1 < end) {
-      bring(tile + 1, ahead);
+      nt_latent_start(memory, cache, ahead, next, tile + 1, context);
       if (tile + 2 < end) ahead = blocks[tile + 2];
     }
-    nt_latent_add(memory, state, (tile - start) % NT_STAGES, tile * nt_latent_tile, last, scale);
+    if (tile == start) {
+      queries.keep(memory);
+      after();
+    }
+    nt_latent_add(memory, state, queries, stage, tile * nt_latent_tile, last, scale);
     if (NT_STAGES == 1 && tile + 1 < end) {
       __syncthreads();
-      bring(tile + 1, ahead);
+      nt_latent_start(memory, cache, ahead, next, tile + 1, context);
       if (tile + 2 < end) ahead = blocks[tile + 2];
     }
+    stage = next;
   }
-  nt_latent_arrived();
   __syncthreads();
 }
 

@@ -1,9 +1,10 @@
 // Prefill attention (paged_attention.h), computed in float32 without matrix instructions: for float32 caches, for sizes
 // that no other kernel takes, and as what the other kernels are held against, not for speed. A block attends for 8 rows
-// (prefill_tiles.cuh), one to a warp, in steps of half a cache block: a lane has the score of one key, then columns lane,
-// lane + 32, ... of the values.
+// (prefill_tiles.cuh), one to a warp, in steps of half a cache block: a lane has the score of one key, then columns
+// lane, lane + 32, ... of the values.
 //
-//   NT_IN: type of queries and cache   NT_OUT: of the result   NT_HEAD_DIM, NT_VALUE_DIM: what shared memory has room for
+//   NT_IN: type of queries and cache   NT_OUT: of the result
+//   NT_HEAD_DIM, NT_VALUE_DIM: what shared memory has room for
 //   NT_VALUES_IN_KEYS: 1: values are the first elements of keys, and the cache has no others; 0 unless defined
 //   NT_DECODES: 1: every sequence has one token, sequence s the step's token s, and a context of 0 gives zeros
 //   grid: at least as many blocks as tiles; those beyond return

@@ -1,8 +1,8 @@
 // head_linear.h with the matrix instructions of a warp: each head's rows times its own matrix, 16-bit operands.
 //
 // A block has a head's tile of NT_TILE_M rows and 64 outputs; its 4 warps have 16 outputs each. k comes in chunks of 64
-// through a ring of 3 stages, whose rows of 128 bytes lie with their 16-byte parts permuted. A weight that is transposed
-// is brought as it lies and transposed on the way to registers. One order over k for every row count.
+// through a ring of 3 stages, whose rows of 128 bytes lie with their 16-byte parts permuted. A weight that is
+// transposed is brought as it lies and transposed on the way to registers. One order over k for every row count.
 //
 // Floor: few rows: the bytes of all heads' matrices.
 //
@@ -45,7 +45,8 @@ extern "C" __global__ void __launch_bounds__(128)
     const nt_u32 stage = memory + chunk % STAGES * STAGE_BYTES + X_BYTES;
     for (int i = threadIdx.x; i < 64 * 8; i += 128) {
       const int row = i / 8, part = i % 8;
-      const int output = first_n + (NT_TRANSPOSED ? part * 8 : row), input = chunk * CHUNK + (NT_TRANSPOSED ? row : part * 8);
+      const int output = first_n + (NT_TRANSPOSED ? part * 8 : row);
+      const int input = chunk * CHUNK + (NT_TRANSPOSED ? row : part * 8);
       const bool is_there = output < n && input < k;
       const nt_u16 *from = NT_TRANSPOSED ? w + (nt_i64)input * n + output : w + (nt_i64)output * k + input;
       nt_copy_16(stage + nt_place(row, part), is_there ? from : w, is_there ? 16 : 0);
@@ -57,7 +58,8 @@ extern "C" __global__ void __launch_bounds__(128)
       const int row = i / 8, part = i % 8, input = chunk * CHUNK + part * 8;
       const bool is_there = first_row + row < arguments.rows && input < k;
       nt_copy_16(
-        stage + nt_place(row, part), is_there ? x + (first_row + row) * arguments.x_stride + input : x, is_there ? 16 : 0);
+        stage + nt_place(row, part), is_there ? x + (first_row + row) * arguments.x_stride + input : x,
+        is_there ? 16 : 0);
     }
   };
   // Weights need not wait for the kernels ahead.

@@ -1,7 +1,8 @@
-// head_linear.h for any storage types and sizes: for small models in float32, and as what head_linear.cu is held against.
+// head_linear.h for any storage types and sizes: for small models in float32, and as what head_linear.cu is held
+// against.
 //
-// A warp has 32 outputs of one row and head. A transposed weight is read by neighbouring lanes; of one that is not, lanes
-// read rows of their own.
+// A warp has 32 outputs of one row and head. A transposed weight is read by neighbouring lanes; of one that is not,
+// lanes read rows of their own.
 //
 // Definitions: NT_X, NT_W, NT_OUT (types.h), NT_TRANSPOSED (0, 1). Blocks: 128 outputs, rows (any number, which take
 // turns), heads; 128 threads.
