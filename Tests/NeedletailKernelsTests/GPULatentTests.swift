@@ -40,6 +40,14 @@ struct GPULatentTests {
     }
   }
 
+  @Test func fewSequencesAreDividedFiner() {
+    var problem = Self.problem(16)
+    #expect(defines(problem.latentLaunch(decodes: true, on: .h200))["NT_SPLIT_TILES"] == 8)
+    problem.limits.sequences = 1
+    let launch = defines(problem.latentLaunch(decodes: true, on: .h200))
+    #expect(launch["NT_SPLIT_TILES"] == 4 && launch["NT_SPLITS"] == 128)
+  }
+
   @Test func otherAttentionHasNoKernel() {
     var problem = Self.problem(16)
     problem.window = 100

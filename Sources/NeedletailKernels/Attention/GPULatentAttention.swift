@@ -18,9 +18,10 @@ struct GPULatentAttention {
 
   /// Positions of a tile, which is also a block of the cache.
   static let tile = 64
-  /// A part of a sequence has at least so many tiles, if the sequence has: with 4 a single sequence takes 0.8 of the
-  /// time, 16 of 4,096 tokens 1.6 times as long (H200, 16 heads).
-  static let tilesOfPart = 8
+  /// A part of a sequence has at least so many tiles, if the sequence has. Shorter parts end a single sequence sooner,
+  /// and take longer together, because each part's results are stored and read again: one sequence of 4,096 tokens takes
+  /// 19 µs with 4 and 29 with 8, 16 of them 57 and 34 (H200, 16 heads).
+  var tilesOfPart: Int { problem.limits.sequences <= 4 ? 4 : 8 }
   /// Results of parts take no more memory than this.
   static let partialBytes = 512 << 20
 
@@ -62,7 +63,7 @@ struct GPULatentAttention {
     let tiles = (problem.limits.sequenceLength + Self.tile - 1) / Self.tile
     let memory = Self.partialBytes / (partialsElements(rows: rows, splits: 1) * 4)
     return max(
-      1, min(gpu.multiprocessors / packs(rows: rows), (tiles + Self.tilesOfPart - 1) / Self.tilesOfPart, memory))
+      1, min(gpu.multiprocessors / packs(rows: rows), (tiles + tilesOfPart - 1) / tilesOfPart, memory))
   }
 
   /// Floats of workspace: of each part of each sequence's packs a maximum, a sum and a row of values per head.
@@ -86,14 +87,14 @@ struct GPULatentAttention {
       let splits = splits(rows: rows)
       var function = function("latent_decode", rows: rows, stages: stages)
       function.defines += [
-        .init(name: "NT_SPLITS", value: splits), .init(name: "NT_SPLIT_TILES", value: Self.tilesOfPart),
+        .init(name: "NT_SPLITS", value: splits), .init(name: "NT_SPLIT_TILES", value: tilesOfPart),
         .init(name: "NT_SEQUENCES", value: problem.limits.sequences),
       ]
       function.defines.sort { $0.name < $1.name }
       return GPULaunch(
         function, grid: [GridExtent(.decodes, times: packs(rows: rows) * splits, limit: gpu.multiprocessors)],
         threads: 256, sharedBytes: bytes(rows: rows, stages: stages), condition: .decodes,
-        choice: "rule: \(rows) heads a block, at most \(splits) parts a sequence of \(Self.tilesOfPart) tiles or more")
+        choice: "rule: \(rows) heads a block, at most \(splits) parts a sequence of \(tilesOfPart) tiles or more")
     }
   }
 

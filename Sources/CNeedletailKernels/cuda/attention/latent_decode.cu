@@ -2,8 +2,9 @@
 // keys): the new token's latent is in the cache already and its queries are rotated (rope_cache_write).
 //
 // Blocks stay and take items from a list: a part of a sequence for up to NT_ROWS of its heads (decode_work.cuh). A
-// sequence of several parts is merged by the block that finishes last (latent_merge.cuh). An item's queries and first
-// tile are on their way while the results of the one before it are stored.
+// sequence of several parts is merged by the block that finishes last, or, where each item has a block of its own, by
+// all of them (latent_merge.cuh). An item's queries and first tile are on their way while the results of the one before
+// it are stored.
 //
 // Constants: those of latent_rows.cuh; NT_GROUP (query heads), NT_SPLITS, NT_SPLIT_TILES, NT_SEQUENCES (the most),
 // NT_OUT.
@@ -96,13 +97,23 @@ extern "C" __global__ void __launch_bounds__(nt_latent_threads, 1)
               make_float2(state.highest[r], memory.highest[0][own_row + 8 * r]);
       __syncthreads();
       nt_u32 *counter = a.counters + NT_FINISHED_ITEMS + (nt_i64)item.sequence * nt_packs + item.pack;
-      if (threadIdx.x == 0)
+      if (threadIdx.x == 0) {
         // Releases what the block has written (it did so before the barrier) and acquires what the others have.
         asm volatile("atom.add.acq_rel.gpu.global.u32 %0, [%1], 1;" : "=r"(arrivals) : "l"(counter) : "memory");
+        // Where each item has a block that is there, all parts' blocks wait for each other and merge a share.
+        for (nt_u32 arrived = arrivals + 1; !takes && arrived < item.count;)
+          asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(arrived) : "l"(counter) : "memory");
+      }
       __syncthreads();
-      if (arrivals == item.count - 1) {
-        if (threadIdx.x == 0) *counter = 0;
-        nt_latent_merge(a, item, results, memory);
+      if (takes) {
+        if (arrivals == item.count - 1) {
+          if (threadIdx.x == 0) *counter = 0;
+          nt_latent_merge<4>(a, item, results, memory, 0, 1);
+        }
+      } else {
+        // Counts to twice the number of parts and goes back to 0.
+        if (threadIdx.x == 0) atomicInc(counter, 2 * item.count - 1);
+        nt_latent_merge<1>(a, item, results, memory, item.index, item.count);
       }
     }
     __syncthreads();

@@ -6,13 +6,16 @@
 #include "attention/decode_merge.cuh"
 #include "attention/latent_rows.cuh"
 
-// Merges the parts of an item's sequence and pack, by the block that finished the last of them, in the order of their
-// positions. One multiprocessor reads all of it: as many loads as registers take are on their way together.
+// Merges a share of what the parts of an item's sequence and pack have found, number `share` of `shares`, in the order
+// of their positions. One multiprocessor reads all of a share: as many loads as registers take are on their way
+// together, of at_once places.
+template <int at_once>
 __device__ __forceinline__ void nt_latent_merge(
   const nt_decode_attention_arguments &a, const nt_decode_item &item, const nt_results &results,
-  nt_latent_memory &memory) {
-  constexpr int columns = NT_VALUE_DIM / 4, at_once = 4, chunk = 32;
+  nt_latent_memory &memory, int share, int shares) {
+  constexpr int columns = NT_VALUE_DIM / 4, chunk = 32;
   const int lane = threadIdx.x % 32, rows = item.rows(), count = item.count;
+  const int first_place = rows * columns * share / shares, end_place = rows * columns * (share + 1) / shares;
   const float2 *states = results.states + item.first_result() * nt_pack_rows;
   const float4 *values = (const float4 *)(results.values + item.first_result() * (nt_pack_rows * NT_VALUE_DIM));
   const auto weight = [&](int row, int part) -> float & {
@@ -35,7 +38,7 @@ __device__ __forceinline__ void nt_latent_merge(
     if (lane == 0) memory.highest[0][row] = highest, memory.factors[row] = sum == 0 ? 0 : __fdividef(1.0f, sum);
   }
   __syncthreads();
-  for (int base = 0; base < rows * columns; base += at_once * nt_latent_threads) {
+  for (int base = first_place; base < end_place; base += at_once * nt_latent_threads) {
     float sums[at_once][4] = {};
     for (int first = 0; first < count; first += chunk) {
       if (count > chunk) {
@@ -47,11 +50,11 @@ __device__ __forceinline__ void nt_latent_merge(
         }
         __syncthreads();
       }
-#pragma unroll 4
+#pragma unroll(16 / at_once)
       for (int part = first; part < min(first + chunk, count); part++)
 #pragma unroll
         for (int i = 0; i < at_once; i++) {
-          const int place = min(base + i * nt_latent_threads + (int)threadIdx.x, rows * columns - 1);
+          const int place = min(base + i * nt_latent_threads + (int)threadIdx.x, end_place - 1);
           const float4 v = __ldcg(values + part * (nt_pack_rows * columns) + place);
           const float factor = weight(place / columns, part);
           sums[i][0] = fmaf(v.x, factor, sums[i][0]);
@@ -63,7 +66,7 @@ __device__ __forceinline__ void nt_latent_merge(
 #pragma unroll
     for (int i = 0; i < at_once; i++) {
       const int place = base + i * nt_latent_threads + (int)threadIdx.x, row = place / columns;
-      if (place >= rows * columns) break;
+      if (place >= end_place) break;
 #pragma unroll
       for (int j = 0; j < 4; j++) sums[i][j] *= memory.factors[row];
       nt_store_vector<NT_OUT>(
