@@ -41,6 +41,7 @@ extension Op {
     case .weight(let weight):
       a["parts"] = weight.description
       a["split"] = weight.split?.rawValue
+      a["recipe"] = weight.recipe?.description
     case .embed(let scale): a.set("scale", scale, unless: 1)
     case .linear, .binary, .activation, .concatenate, .scoredRows: break
     case .scale(let factor, let offset):
@@ -86,7 +87,11 @@ extension Op {
     }
     switch mnemonic {
     case "input": self = .input(try a.string("name"))
-    case "weight": self = .weight(try Weight(text: try a.string("parts"), split: a["split"].flatMap(Split.init)))
+    case "weight":
+      var recipe: LinearRecipe?
+      if let text = a["recipe"] { recipe = try LinearRecipe(text: text) }
+      self = .weight(
+        try Weight(text: try a.string("parts"), split: a["split"].flatMap(Split.init), recipe: recipe))
     case "embed": self = .embed(scale: try a.float("scale", default: 1))
     case "linear": self = .linear
     case "scale": self = .scale(try a.float("factor"), offset: try a.float("offset", default: 0))

@@ -24,11 +24,15 @@ extension Op {
       for part in weight.parts {
         if let fault = part.fault { throw GraphError("\(part.name) \(fault)") }
       }
-      return [TensorType(.real, weight.shape.map(Dim.fixed))]
+      guard let recipe = weight.recipe else { return [TensorType(.real, weight.shape.map(Dim.fixed))] }
+      guard weight.shape.count == 2 else { throw GraphError("\(weight) is coded, but no matrix") }
+      if let fault = recipe.fault(n: weight.shape[0], k: weight.shape[1]) { throw GraphError("\(weight) \(fault)") }
+      return [TensorType(recipe.weight.dtype, weight.shape.map(Dim.fixed))]
     case .embed:
       try need(2...2)
       try require(inputs[0].shape.count == 2 && inputs[1].shape.count == 1 && !inputs[1].dtype.isReal)
-      return [TensorType(inputs[0].dtype, [inputs[1].shape[0], inputs[0].shape[1]])]
+      let isCoded = [.int8, .uint4].contains(inputs[0].dtype)
+      return [TensorType(isCoded ? .real : inputs[0].dtype, [inputs[1].shape[0], inputs[0].shape[1]])]
     case .linear:
       try need(2...3)
       try require(

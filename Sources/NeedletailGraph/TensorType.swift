@@ -37,7 +37,7 @@ public struct TensorType: Hashable, Sendable, Codable {
   }
 
   /// Bytes in a step of these counts.
-  public func bytes(in counts: StepCounts) -> Int { elements.value(in: counts) * dtype.byteCount }
+  public func bytes(in counts: StepCounts) -> Int { (elements.value(in: counts) * dtype.bitCount + 7) / 8 }
 }
 
 extension TensorType: CustomStringConvertible {

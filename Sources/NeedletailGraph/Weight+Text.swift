@@ -1,6 +1,6 @@
 extension Weight {
   /// Reads what `description` prints.
-  init(text: String, split: Split?) throws(GraphError) {
+  init(text: String, split: Split?, recipe: LinearRecipe? = nil) throws(GraphError) {
     var parts: [Part] = []
     var rest = text[...]
     while let range = rest.range(of: " + ") {
@@ -11,7 +11,7 @@ extension Weight {
     guard parts.allSatisfy({ $0.storedShape.count == parts[0].storedShape.count }) else {
       throw GraphError("\(text) has parts of different ranks")
     }
-    self.init(parts: parts, split: split)
+    self.init(parts: parts, split: split, recipe: recipe)
   }
 }
 

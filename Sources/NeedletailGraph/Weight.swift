@@ -43,12 +43,15 @@ public struct Weight: Hashable, Sendable, Codable {
   public var parts: [Part]
   /// How the weight may be divided over ranks; nil: every rank has all of it.
   public var split: Split?
+  /// How it is coded, and with it the arithmetic of products by it; nil: it is a matrix or vector of ordinary numbers.
+  public var recipe: LinearRecipe?
 
   /// A weight of one or several parts.
-  public init(parts: [Part], split: Split? = nil) {
+  public init(parts: [Part], split: Split? = nil, recipe: LinearRecipe? = nil) {
     precondition(!parts.isEmpty, "a weight has parts")
     self.parts = parts
     self.split = split
+    self.recipe = recipe
   }
 
   /// Shape of the whole.

@@ -30,6 +30,7 @@ enum {
   NT_F64 = 12,
   NT_U4 = 13,       // two a byte, the first in the low half
   NT_F4E2M1 = 14,   // likewise
+  NT_F8E8M0 = 15,   // 2^(bits - 127)
 };
 
 // Element-wise functions; the values are those of Activation.rawValue in NeedletailGraph.

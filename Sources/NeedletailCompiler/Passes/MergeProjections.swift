@@ -36,6 +36,7 @@ private struct Projection {
     let weightType: DType
     let biasType: DType?
     let split: Split?
+    let recipe: LinearRecipe?
     let resultType: DType
     let meeting: Int
   }
@@ -50,6 +51,8 @@ private struct Projection {
   init?(node index: Int, of graph: Graph, _ flow: Dataflow) {
     let node = graph.nodes[index]
     guard case .linear = node.op, let weight = flow.ownWeight(node.inputs[1]) else { return nil }
+    // Rows that share scales would be others in the merged weight.
+    if let rows = weight.recipe?.weight.rowsPerScale, weight.shape[0] % rows != 0 { return nil }
     var bias: Weight?
     if node.inputs.count == 3 {
       guard let own = flow.ownWeight(node.inputs[2]) else { return nil }
@@ -63,7 +66,7 @@ private struct Projection {
     group = Group(
       input: node.inputs[0], weightType: graph[node.inputs[1]].dtype,
       biasType: bias.map { _ in graph[node.inputs[2]].dtype },
-      split: weight.split, resultType: graph[node.results[0]].dtype, meeting: meeting.node)
+      split: weight.split, recipe: weight.recipe, resultType: graph[node.results[0]].dtype, meeting: meeting.node)
   }
 }
 
@@ -106,7 +109,8 @@ extension Graph {
       result.append(Node(.weight(weight), [], [value], scope: scope))
       return value
     }
-    inputs.append(weight(Weight(parts: projections.flatMap(\.weight.parts), split: group.split), group.weightType))
+    let parts = projections.flatMap(\.weight.parts)
+    inputs.append(weight(Weight(parts: parts, split: group.split, recipe: group.recipe), group.weightType))
     if let biasType = group.biasType {
       let biases = projections.compactMap(\.bias)
       inputs.append(weight(Weight(parts: biases.flatMap(\.parts), split: biases[0].split), biasType))
