@@ -99,10 +99,11 @@ private struct WeightPiece {
   static func pieces(of planned: PlannedWeight, index: Int) -> [WeightPiece] {
     var pieces: [WeightPiece] = []
     var target = 0
+    let coded = CodedPieces(planned)
     for part in planned.weight.parts {
       let shape = part.resultShape
       let rowBytes = max(1, shape.dropFirst().reduce(planned.dtype.byteCount, *))
-      let panel = Int(NT_PANEL)
+      let panel = max(Int(NT_PANEL), coded?.rowStep ?? 1)
       let count = max(panel, (part.transposed ? 1 << 25 : 1 << 20) / rowBytes / panel * panel)
       // A part that starts inside a panel first fills that panel.
       var first = 0
@@ -120,6 +121,11 @@ private struct WeightPiece {
 
   /// Brings the rows to where they belong in the weight, which starts at `target`.
   func prepare(from source: any WeightSource, at target: UnsafeMutableRawPointer) throws {
+    if let coded = CodedPieces(planned) {
+      try coded.copy(rows, of: part, to: target, row: self.target, from: source)
+      if self.target == 0 { try coded.copyInputScales(to: target, from: source) }
+      return
+    }
     try part.withRows(rows, from: source) { bytes, dtype, stride in
       store(bytes, dtype: dtype, stride: stride, at: target)
     }

@@ -9,6 +9,10 @@ public struct CompilerOptions: Sendable {
   public var limits: PlanLimits
   /// How the checkpoint stores a tensor, by its name.
   public var storedType: @Sendable (String) -> DType
+  /// How a matrix is coded, from its part and what it is for; nil: it stays as it is.
+  public var recipe: MatrixRecipe = { _, _ in nil }
+  /// What keys and values of a layer are divided by before they become fp8; 1 where nothing is said.
+  public var cacheScales: [Int: CacheScales] = [:]
 
   /// Options.
   public init(
@@ -46,7 +50,13 @@ public struct Compiler {
       let fusions = catalog.fusions(upTo: bound, options.precision)
       let last = bounds.last { catalog.fusions(upTo: $0, options.precision) == fusions } ?? bound
       let isFirst = rewritten.isEmpty
-      let context = PassContext(precision: options.precision, fusions: fusions, storedType: options.storedType)
+      var context = PassContext(precision: options.precision, fusions: fusions, storedType: options.storedType)
+      context.recipe = { [catalog] part, role throws(GraphError) in
+        guard let recipe = try options.recipe(part, role) else { return nil }
+        do throws(CatalogError) { return try catalog.adapted(recipe, for: role) } catch {
+          throw GraphError("\(part.name): \(error.description)")
+        }
+      }
       let result =
         try rewritten[fusions]
         ?? Pipeline.run(graph, context) { pass, graph in
@@ -57,6 +67,7 @@ public struct Compiler {
       rewritten[fusions] = result
       var lowering = Lowering(result, into: plan, catalog: catalog, maximumTokens: bound)
       lowering.cacheType = options.precision.cache
+      lowering.cacheScales = options.cacheScales
       let variant = try lowering.lower()
       plan = lowering.plan
       plan.variants.append(variant)

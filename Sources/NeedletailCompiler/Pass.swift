@@ -34,6 +34,10 @@ public struct Pass: Sendable {
   }
 }
 
+/// How a matrix is coded, from its part and what it is for; nil: it stays as it is. Throws where a device has no kernels
+/// for it.
+public typealias MatrixRecipe = @Sendable (Weight.Part, ModuleRole) throws(GraphError) -> LinearRecipe?
+
 /// What passes know about the device and the checkpoint.
 public struct PassContext: Sendable {
   /// How values are stored.
@@ -42,6 +46,8 @@ public struct PassContext: Sendable {
   public var fusions: Set<Fusion>
   /// How the checkpoint stores a tensor, by its name.
   public var storedType: @Sendable (String) -> DType
+  /// How a matrix is coded, from its part and what it is for; nil: it stays as it is.
+  public var recipe: MatrixRecipe = { _, _ in nil }
 
   /// A context. Without `storedType`, the checkpoint is taken to be float32; without `fusions`, products and attention
   /// stay by themselves.

@@ -2,12 +2,13 @@ import NeedletailGraph
 
 /// From a model's mathematics to the operations a device has kernels for.
 public enum Pipeline {
-  /// The passes, in order. A quantize pass (weights and activations of chosen products) and a shard pass (a rank's part
-  /// of every weight, and the sums between ranks) stand after `precision`: both see whole, single projections.
+  /// The passes, in order. A shard pass (a rank's part of every weight, and the sums between ranks) will stand after
+  /// `quantize`: it sees whole, single projections too.
   public static let passes: [Pass] = [
     .removeUnused,  // what the model recorded and nobody reads would count as a user below
     .keepScoredRows,  // first, while every operation is the model's: the last layer and the head run for few rows
     .precision,  // storage types, by who reads a value; merging asks whether weights are stored alike
+    .quantize,  // codes in place of chosen weights; whole, single projections, as recipes name them
     .mergeProjections,  // q, k, v become one product; so do gate and up; puts them in the order the next two want
     .fuseGatedActivation,  // activation(gate) * up of one product
     .fuseRopeCacheWrite,  // rotation and the write to the cache; attention reads the cache from here on

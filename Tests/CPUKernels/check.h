@@ -13,9 +13,11 @@
 
 // The families; each runs all its problems on an instruction set.
 void check_matmul(nt_isa isa);
+void check_coded(nt_isa isa);
 void check_head_linear(nt_isa isa);
 void check_rows(nt_isa isa);
 void check_attention(nt_isa isa);
+void check_cache(nt_isa isa);
 void check_sample(nt_isa isa);
 void check_pack_weights(void);
 void check_pool(void);

@@ -111,9 +111,11 @@ int main(int count, char **names) {
   for (int isa = NT_ISA_PLAIN; isa <= NT_ISA_AVX512BF16; isa++) {
     if (!nt_cpu_has_isa((nt_isa)isa)) continue;
     if (wanted(count, names, "matmul")) check_matmul((nt_isa)isa);
+    if (wanted(count, names, "coded")) check_coded((nt_isa)isa);
     if (wanted(count, names, "head_linear")) check_head_linear((nt_isa)isa);
     if (wanted(count, names, "rows")) check_rows((nt_isa)isa);
     if (wanted(count, names, "attention")) check_attention((nt_isa)isa);
+    if (wanted(count, names, "cache")) check_cache((nt_isa)isa);
     if (wanted(count, names, "sample")) check_sample((nt_isa)isa);
   }
   printf("%d failures\n", check_failures);

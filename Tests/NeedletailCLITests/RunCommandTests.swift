@@ -58,9 +58,9 @@ struct RunCommandTests {
   @Test(arguments: [
     ["--prompt", "x", "--temperature", "nan"], ["--prompt", "x", "--temperature", "-1"], ["--prompt", ""],
     ["--prompt", "x", "--prompt-file", "y"], ["--prompt-file", "/nonexistent"], ["--token-ids", "99999999"],
-    ["--prompt", "x", "--top-p", "0"], ["--prompt", "x", "--system", "y"], ["--prompt", "x", "--quantize", "fp8"],
+    ["--prompt", "x", "--top-p", "0"], ["--prompt", "x", "--system", "y"], ["--prompt", "x", "--quantize", "fp3"],
     ["--prompt", "x", "--tensor-parallel", "2"], ["--prompt", "x", "--device", "cuda"],
-    ["--prompt", "x", "--threads", "0"], ["--prompt", "x", "--kv-cache-dtype", "int8"],
+    ["--prompt", "x", "--threads", "0"], ["--prompt", "x", "--kv-cache-dtype", "int4"],
     ["--prompt", "x", "--logit-bias", "99999=1"], ["--prompt", "x", "--max-sequence-length", "1"],
   ])
   func whatCannotBeUsedIsOneSentence(_ arguments: [String]) {

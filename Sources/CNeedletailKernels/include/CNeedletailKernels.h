@@ -1,6 +1,7 @@
 #ifndef CNEEDLETAILKERNELS_H
 #define CNEEDLETAILKERNELS_H
 #include "attention.h"
+#include "coded_matmul.h"
 #include "cpu.h"
 #include "cuda_sources.h"
 #include "dummy_weights.h"

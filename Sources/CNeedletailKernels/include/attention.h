@@ -43,8 +43,10 @@ typedef struct {
   nt_i32 out_dtype;
   nt_i32 values_in_keys;
   nt_i32 chunk;
+  float key_scale;    // of a float8 cache: what its codes are multiplied with
+  float value_scale;
   nt_i32 reserved;
 } nt_attention_arguments;
-NT_CHECK_SIZE(nt_attention_arguments, 160);
+NT_CHECK_SIZE(nt_attention_arguments, 168);
 
 #endif

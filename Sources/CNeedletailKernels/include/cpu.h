@@ -36,7 +36,8 @@ int nt_cpu_core_count(void);
 
 // The kernel of that name ("matmul", "head_linear", "rms_norm", "rope_table", "rope_cache_write", "attention",
 // "gated_activation", "unary", "binary", "gather_rows", "sample", "route", "sort_experts", "grouped_matmul",
-// "combine_experts", "position_scale") for an instruction set, or the widest below it; null: no such kernel.
+// "combine_experts", "position_scale", "coded_matmul", "coded_grouped_matmul", "quantize_rows",
+// "code_weights", "gather_coded_rows") for an instruction set, or the widest below it; null: no such kernel.
 nt_cpu_kernel nt_cpu_find_kernel(const char *name, nt_isa isa);
 
 // Bytes of a weight [n, k] in panels.
@@ -49,6 +50,11 @@ nt_u64 nt_cpu_packed_bytes(nt_i64 n, nt_i64 k, nt_i32 dtype);
 void nt_cpu_pack_weights(
   void *packed, const void *source, nt_i64 first, nt_i64 count, nt_i64 n, nt_i64 k, nt_i64 row_stride,
   nt_i32 source_dtype, nt_i32 dtype);
+
+// The same for what each row of a weight [n, columns] has besides, scales say, elements of any size: [panel][columns]
+// [NT_PANEL]. Whole codes of 8 or 4 bits are packed as float32 of which each holds four or eight.
+void nt_cpu_pack_columns(
+  void *packed, const void *source, nt_i64 first, nt_i64 count, nt_i64 n, nt_i64 columns, nt_i64 element_bytes);
 
 // A pool of threads; the caller of nt_pool_run is worker 0. Workers spin for some microseconds after a run before they
 // sleep, so that the launches of consecutive steps cost little.

@@ -18,7 +18,8 @@ typedef struct {
 NT_CHECK_SIZE(nt_gated_activation_arguments, 56);
 
 // unary: out = activation(x) * scale + offset; softcap > 0: out = softcap * tanh(x * scale / softcap).
-// low < high: out is then kept between them. With NT_IDENTITY it copies, converts and cuts rows out of wider ones (strides).
+// low < high: out is then kept between them. With NT_IDENTITY it copies, converts and cuts rows out of wider ones
+// (strides).
 typedef struct {
   const void *x;
   void *out;
@@ -38,7 +39,8 @@ typedef struct {
 } nt_unary_arguments;
 NT_CHECK_SIZE(nt_unary_arguments, 80);
 
-// position_scale: out[r, :] = x[r, :] * (1 + factor * log(1 + (positions[r] + 1) / period)), where the division gives whole
+// position_scale: out[r, :] = x[r, :] * (1 + factor * log(1 + (positions[r] + 1) / period)), where the division gives
+// whole
 // numbers.
 typedef struct {
   const void *x;
@@ -56,7 +58,8 @@ typedef struct {
 } nt_position_scale_arguments;
 NT_CHECK_SIZE(nt_position_scale_arguments, 72);
 
-// binary: out = a op b. b_stride 0 repeats one row of b for all rows (a bias). operation: 0 add, 1 multiply, 2 subtract,
+// binary: out = a op b. b_stride 0 repeats one row of b for all rows (a bias). operation: 0 add, 1 multiply, 2
+// subtract,
 // 3 divide.
 typedef struct {
   const void *a;
@@ -96,5 +99,15 @@ typedef struct {
   nt_i32 reserved;
 } nt_gather_rows_arguments;
 NT_CHECK_SIZE(nt_gather_rows_arguments, 88);
+
+// gather_coded_rows: rows of a table of codes (NT_I8, row-major or in panels), each times its scale.
+typedef struct {
+  const float *scales;  // [x_rows]
+} nt_row_scales;
+typedef struct {
+  nt_gather_rows_arguments rows;
+  nt_row_scales scales;
+} nt_gather_coded_rows_arguments;
+NT_CHECK_SIZE(nt_gather_coded_rows_arguments, 96);
 
 #endif

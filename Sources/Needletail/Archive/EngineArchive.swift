@@ -146,6 +146,9 @@ public struct EngineArchive: Sendable {
     if let dtype = options.dtype, dtype != manifest.precision.dtype {
       throw differs("--dtype", dtype.name, manifest.precision.dtype.name)
     }
+    if let recipe = options.quantization, recipe != manifest.options.quantization {
+      throw differs("--quantize", recipe.name, manifest.options.quantization?.name ?? "none")
+    }
     if let dtype = options.cacheDType, dtype != manifest.precision.cache {
       throw differs("--kv-cache-dtype", dtype.name, manifest.precision.cache.name)
     }

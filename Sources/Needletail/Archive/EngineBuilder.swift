@@ -23,7 +23,7 @@ public struct EngineBuilder {
       parameterCount: package.parameterCount,
       options: .init(
         isDeterministic: options.isDeterministic ?? (gpu == nil), allowsLibraries: options.allowsLibraries,
-        dummySeed: package.checkpoint == nil ? options.dummySeed : nil),
+        dummySeed: package.checkpoint == nil ? options.dummySeed : nil, quantization: options.quantization),
       precision: compiled.precision, gpu: gpu, plan: compiled.plan, blockCount: compiled.blockCount,
       weights: PreparedFileTable(pieceBytes: []), companions: [])
   }

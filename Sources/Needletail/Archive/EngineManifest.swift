@@ -7,7 +7,7 @@ import NeedletailKernels
 /// to refuse it where it would not fit.
 public struct EngineManifest: Codable, Sendable {
   /// The number of this format: what another one says is not read.
-  public static let currentFormat = 2
+  public static let currentFormat = 3
   /// The file's name in the engine's directory.
   static let fileName = "engine.json"
   static let weightsName = "weights.bin"
@@ -58,9 +58,14 @@ public struct EngineManifest: Codable, Sendable {
     public var allowsLibraries: Bool
     /// Dummy weights' seed; nil: a checkpoint's weights.
     public var dummySeed: UInt64?
+    /// How weights were coded when they were prepared; nil: as the checkpoint has them.
+    public var quantization: QuantizationRecipe?
 
     /// Options.
-    public init(isDeterministic: Bool, allowsLibraries: Bool, dummySeed: UInt64?) {
+    public init(
+      isDeterministic: Bool, allowsLibraries: Bool, dummySeed: UInt64?, quantization: QuantizationRecipe? = nil
+    ) {
+      self.quantization = quantization
       self.isDeterministic = isDeterministic
       self.allowsLibraries = allowsLibraries
       self.dummySeed = dummySeed

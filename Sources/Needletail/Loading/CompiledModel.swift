@@ -48,9 +48,10 @@ public struct CompiledModel: Sendable {
     let model = package.model
     func compile(_ limits: PlanLimits, inspects: Bool) throws -> Plan {
       let graph = try model.trace(maximumSequenceLength: limits.sequenceLength)
-      return try Compiler(catalog: device.catalog).compile(
-        graph, CompilerOptions(precision: precision, limits: limits, storedType: package.storedType)
-      ) { if inspects { try inspect($0, $1) } }
+      var compiling = CompilerOptions(precision: precision, limits: limits, storedType: package.storedType)
+      compiling.recipe = try package.recipes(options.quantization)
+      if precision.cache == .float8e4m3 { compiling.cacheScales = package.coded?.cacheScales ?? [:] }
+      return try Compiler(catalog: device.catalog).compile(graph, compiling) { if inspects { try inspect($0, $1) } }
     }
     let defaults = device.catalog.target.device == "cuda" ? EngineLimits.DeviceDefaults.cuda : .cpu
     guard let budget = try MemoryBudget(device, fraction: options.gpuMemoryFraction) else {
@@ -59,7 +60,7 @@ public struct CompiledModel: Sendable {
       return
     }
     // First as if activations took nothing, then with what the plan says.
-    let room = try budget.roomForCache(besideWeights: package.parameterCount * precision.dtype.byteCount)
+    let room = try budget.roomForCache(besideWeights: package.weightBytes(options.quantization, precision.dtype))
     var sizes = try EngineSizes(
       model, limits: options.limits, cacheDType: precision.cache, device: defaults, freeBytes: room)
     var plan = try compile(sizes.plan, inspects: true)
@@ -84,9 +85,10 @@ public struct CompiledModel: Sendable {
     guard [.float32, .bfloat16, .float16].contains(dtype) else {
       throw LoadError("the model cannot run in \(dtype.name); choose float32, bfloat16 or float16")
     }
-    let cacheDType = options.cacheDType ?? dtype
-    guard [.float32, .bfloat16, .float16].contains(cacheDType) else {
-      throw LoadError("the cache cannot be stored in \(cacheDType.name); choose float32, bfloat16 or float16")
+    let cacheDType = options.cacheDType ?? options.quantization?.cache ?? package.coded?.cache ?? dtype
+    guard catalog.cacheTypes.contains(cacheDType) else {
+      let names = catalog.cacheTypes.sorted { $0.rawValue < $1.rawValue }.map(\.name).joined(separator: ", ")
+      throw LoadError("the cache cannot be stored in \(cacheDType.name) on this device; choose one of \(names)")
     }
     return catalog.precision(dtype, cache: cacheDType)
   }

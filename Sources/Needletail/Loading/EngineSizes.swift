@@ -25,7 +25,7 @@ struct EngineSizes {
     let graph = try model.trace()
     var size = EngineLimits.ModelSize(
       maximumSequenceLength: model.maximumSequenceLength, vocabularySize: model.vocabularySize,
-      cacheBytesPerToken: Self.cacheElementsPerToken(graph) * cacheDType.byteCount)
+      cacheBytesPerToken: Self.cacheBytesPerToken(graph, cacheDType))
     // Rotary positions go on past the length a model was made for (that is what "dynamic" is about), a table does not.
     if !Self.hasPositionTable(graph) {
       size.maximumSequenceLength = max(size.maximumSequenceLength, limits.maximumSequenceLength ?? 0)
@@ -40,13 +40,16 @@ struct EngineSizes {
     blockCount = resolved.blockCount
   }
 
-  /// Numbers that the caches of all layers keep of a token.
-  private static func cacheElementsPerToken(_ graph: Graph) -> Int {
+  /// Bytes that the caches of all layers keep of a token.
+  private static func cacheBytesPerToken(_ graph: Graph, _ dtype: DType) -> Int {
     graph.nodes.reduce(0) { sum, node in
-      guard case .attention(let attention) = node.op else { return sum }
-      // Keys, and values unless they are part of the keys.
-      let kept = node.inputs[1..<(attention.valuesFromKeys == nil ? 3 : 2)]
-      return sum + kept.reduce(0) { $0 + graph[$1].elements.count }
+      guard case .attention(let attention) = node.op, let kvHeads = graph[node.inputs[1]].shape[1].fixed else {
+        return sum
+      }
+      let valueDim = attention.valuesFromKeys == nil ? graph[node.inputs[2]].width : 0
+      let cache = CacheLayer(
+        kvHeads: kvHeads, keyDim: graph[node.inputs[1]].width, valueDim: valueDim, dtype: dtype)
+      return sum + cache.bytesPerToken
     }
   }
 

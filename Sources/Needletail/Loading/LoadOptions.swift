@@ -33,6 +33,8 @@ public struct LoadOptions: Sendable {
   public var dtype: DType?
   /// How cached keys and values are stored; nil: like the operands.
   public var cacheDType: DType?
+  /// How weights of ordinary numbers are coded while they are loaded; nil: they stay as they are.
+  public var quantization: QuantizationRecipe?
   /// Where weights come from.
   public var loadFormat = LoadFormat.auto
   /// The seed of dummy weights.

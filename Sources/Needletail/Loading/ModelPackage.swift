@@ -20,6 +20,8 @@ public struct ModelPackage: Sendable {
   public let parameters: [(name: String, shape: [Int])]
   /// The weights; nil for dummy ones.
   public let checkpoint: Checkpoint?
+  /// What of the weights is stored in codes; nil: nothing.
+  public let coded: CodedWeights?
   /// The engine that the directory is; nil where it is a model as published.
   public let archive: EngineArchive?
   private let dummyDType: DType
@@ -33,7 +35,6 @@ public struct ModelPackage: Sendable {
     let config = try ConfigJSON(directory.config, file: directory.path(of: "config.json"))
     modelType = try config("model_type")
     let model = try models.model(for: config)
-    if format == .auto { try Self.refuseQuantized(directory.config) }
     self.model = model
     parameters = try model.parameters()
     let names = ["dtype", "torch_dtype"].compactMap { directory.config[$0]?.string }
@@ -43,21 +44,25 @@ public struct ModelPackage: Sendable {
         throw LoadError("\(path) is an engine, which has its weights; leave out --load-format")
       }
       checkpoint = nil
+      coded = nil
       return
     }
     switch format {
     case .dummy:
       checkpoint = nil
+      coded = nil
       guard DummyWeights.dtypes.contains(dummyDType) else {
         throw LoadError("config.json says weights are \(dummyDType.name), of which no dummy weights can be made")
       }
     case .auto:
-      guard !directory.has("hf_quant_config.json") else {
-        throw LoadError("\(path) has a hf_quant_config.json: weights quantized by ModelOpt cannot be read yet")
-      }
       let checkpoint = try Self.checkpoint(directory.path, of: model, names: Set(parameters.map(\.name)))
-      try checkpoint.check(expected: parameters, ignoring: checkpoint.names.filter { model.ignores($0) })
+      let coded = try CodedCheckpoint.weights(of: checkpoint, in: directory, parameters: parameters)
+      let expected = parameters.filter { coded?.matrices[$0.name] == nil }
+      try checkpoint.check(
+        expected: expected,
+        ignoring: checkpoint.names.filter { model.ignores($0) || coded?.tensors.contains($0) ?? false })
       self.checkpoint = checkpoint
+      self.coded = coded
     }
   }
 
@@ -71,26 +76,15 @@ public struct ModelPackage: Sendable {
     return checkpoint.adding(prefix: prefix) { names.contains($0) || model.ignores($0) }
   }
 
-  // Scales may lie inside tensors that have the usual names and shapes: computing with such weights as if they were
-  // ordinary ones would give text that looks almost right.
-  package static func refuseQuantized(_ config: JSON) throws(LoadError) {
-    for (place, part) in [("", config), ("text_config.", config["text_config"] ?? .null)] {
-      for field in ["quantization_config", "compression_config"] {
-        guard let quantization = part[field], !quantization.isNull else { continue }
-        let method = quantization["quant_method"]?.string.map { " by \($0)" } ?? ""
-        throw LoadError("config.json has a \(place)\(field): weights quantized\(method) cannot be read yet")
-      }
-    }
-  }
-
-  /// How a tensor is stored.
+  /// How a tensor is stored; one in codes as what it is decoded to.
   public func storedType(_ name: String) -> DType {
-    checkpoint?[name]?.dtype.graphDType ?? dummyDType
+    guard coded?.matrices[name] == nil else { return dummyDType }
+    return checkpoint?[name]?.dtype.graphDType ?? dummyDType
   }
 
   /// How most of the weights are stored: what products are computed in unless an option says otherwise.
   public var mainDType: DType {
-    guard checkpoint != nil else { return dummyDType }
+    guard checkpoint != nil, coded == nil else { return dummyDType }
     var elements: [DType: Int] = [:]
     for (name, shape) in parameters { elements[storedType(name), default: 0] += shape.reduce(1, *) }
     return elements.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key ?? .float32
@@ -102,6 +96,7 @@ public struct ModelPackage: Sendable {
   /// Where the weights come from.
   func weightSource(seed: UInt64) throws -> any WeightSource {
     guard let checkpoint else { return DummyWeightSource(weights: DummyWeights(seed: seed), dtype: dummyDType) }
-    return try CheckpointWeights(checkpoint, names: parameters.map(\.name))
+    let names = parameters.map(\.name).filter { coded?.matrices[$0] == nil }
+    return try CheckpointWeights(checkpoint, names: names, coded: coded?.matrices ?? [:])
   }
 }

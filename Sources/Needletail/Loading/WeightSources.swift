@@ -5,8 +5,10 @@ import NeedletailKernels
 /// Weights of a mapped checkpoint.
 struct CheckpointWeights: WeightSource {
   private let tensors: [String: TensorView]
+  private let matrices: [String: any CodedMatrix]
 
-  init(_ checkpoint: Checkpoint, names: [String]) throws {
+  init(_ checkpoint: Checkpoint, names: [String], coded matrices: [String: any CodedMatrix] = [:]) throws {
+    self.matrices = matrices
     var tensors: [String: TensorView] = [:]
     for name in names { tensors[name] = try checkpoint.tensor(name) }
     self.tensors = tensors
@@ -15,6 +17,9 @@ struct CheckpointWeights: WeightSource {
   func withRows(
     of part: Weight.Part, first: Int, count: Int, _ body: (UnsafeRawPointer, DType) throws -> Void
   ) throws {
+    if let matrix = matrices[part.name] {
+      return try matrix.withNumbers(of: part, first: first, count: count, body)
+    }
     guard let tensor = tensors[part.name] else { throw LoadError("the checkpoint has no tensor \(part.name)") }
     guard let dtype = tensor.dtype.graphDType else {
       throw LoadError("\(part.name) is stored as \(tensor.dtype.rawValue), which is not supported")
@@ -24,6 +29,8 @@ struct CheckpointWeights: WeightSource {
     guard let start = bytes.baseAddress else { return }
     try body(start, dtype)
   }
+
+  func coded(_ name: String) -> (any CodedMatrix)? { matrices[name] }
 }
 
 /// Seeded uniform values in place of a checkpoint.

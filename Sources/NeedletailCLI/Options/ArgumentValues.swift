@@ -77,8 +77,10 @@ enum DTypeChoice: String, ExpressibleByArgument, CaseIterable {
     case .float32: return .float32
     case .bfloat16: return .bfloat16
     case .float16: return .float16
+    case .fp8 where option == "--kv-cache-dtype": return .float8e4m3
+    case .int8 where option == "--kv-cache-dtype": return .int8
     case .fp8, .int8:
-      throw UsageError("\(option) \(rawValue) is not there yet; choose float32, bfloat16 or float16")
+      throw UsageError("\(option) cannot be \(rawValue); choose float32, bfloat16 or float16, and see --quantize")
     }
   }
 }

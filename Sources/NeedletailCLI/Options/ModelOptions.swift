@@ -13,6 +13,11 @@ struct ModelOptions: ParsableArguments {
   var dtype = DTypeChoice.auto
   @Option(help: "dummy: seeded values in ±0.035, config.json is enough.")
   var loadFormat = LoadOptions.LoadFormat.auto
+  @Option(
+    help: ArgumentHelp(
+      "Code the weights while they are loaded: \(QuantizationRecipe.names.joined(separator: ", ")), or none; int4:128 for "
+        + "other groups, int8+embedding for the embedding too, +head for the head.", valueName: "recipe"))
+  var quantize = "none"
   @Option(help: "How cached keys and values are stored; auto: as the operands.")
   var kvCacheDtype = DTypeChoice.auto
   @Option(help: "Requests that run at the same time.")
@@ -62,6 +67,13 @@ struct ModelOptions: ParsableArguments {
     options.device = device
     options.dtype = try dtype.dtype("--dtype")
     options.cacheDType = try kvCacheDtype.dtype("--kv-cache-dtype")
+    if quantize != "none" {
+      guard let recipe = QuantizationRecipe(named: quantize) else {
+        throw UsageError(
+          "--quantize \(quantize) is not known; known are none, \(QuantizationRecipe.names.joined(separator: ", "))")
+      }
+      options.quantization = recipe
+    }
     options.loadFormat = loadFormat
     options.threads = threads
     let positive = [
@@ -119,7 +131,6 @@ struct ModelOptions: ParsableArguments {
 
 /// Options of what is not there yet: their neutral values are taken, the others answered with one sentence.
 struct LaterOptions: ParsableArguments {
-  @Option var quantize = "none"
   @Option var tensorParallel = 1
   @Option var pipelineParallel = 1
   @Option var expertParallel = 1
@@ -128,9 +139,6 @@ struct LaterOptions: ParsableArguments {
   @Option var speculate: String?
 
   func check() throws {
-    guard quantize == "none" else {
-      throw UsageError("--quantize \(quantize) is not there yet; weights stay as stored")
-    }
     let ranks = [
       ("--tensor-parallel", tensorParallel), ("--pipeline-parallel", pipelineParallel),
       ("--expert-parallel", expertParallel),

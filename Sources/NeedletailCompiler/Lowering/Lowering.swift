@@ -82,7 +82,7 @@ struct Lowering {
 
   private mutating func declareCaches() throws {
     for node in graph.nodes {
-      let layer: (index: Int, cache: CacheLayer)
+      var layer: (index: Int, cache: CacheLayer)
       switch node.op {
       case .ropeCacheWrite(let write), .cachedAttention(let write, _):
         layer = (
@@ -98,6 +98,7 @@ struct Lowering {
         )
       default: continue
       }
+      layer.cache.scales = cacheScales[layer.index] ?? CacheScales()
       guard layer.index <= plan.caches.count else {
         throw GraphError("layer \(layer.index) of \(node.scope) is out of order: layers are numbered from 0")
       }
@@ -110,6 +111,8 @@ struct Lowering {
 
   /// The storage of caches, which the compiler sets before it lowers.
   var cacheType = DType.float32
+  /// What keys and values of a layer are divided by before they become fp8; 1 where nothing is said.
+  var cacheScales: [Int: CacheScales] = [:]
 
   /// Decides where the results of a node lie.
   private mutating func place(_ node: Graph.Node) throws {

@@ -36,6 +36,8 @@ extension CPUCatalog {
     builder.arguments.q_dtype = q.type.dtype.rawValue
     builder.arguments.cache_dtype = cache.dtype.rawValue
     builder.arguments.out_dtype = out.type.dtype.rawValue
+    builder.arguments.key_scale = cache.scales.keys
+    builder.arguments.value_scale = cache.scales.values
     builder.arguments.values_in_keys = cache.valueDim == 0 ? 1 : 0
     var cost = Cost()
     let row = heads * (cache.keyDim * q.type.dtype.byteCount + valueDim * out.type.dtype.byteCount)

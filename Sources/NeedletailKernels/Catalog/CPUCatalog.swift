@@ -15,11 +15,25 @@ public struct CPUCatalog: KernelCatalog {
   /// Operands of products are stored as asked, everything between them as float32.
   public func precision(_ dtype: DType, cache: DType?) -> PrecisionPolicy { PrecisionPolicy(dtype, cache: cache) }
 
+  /// Ordinary numbers and codes of 8 bits.
+  public var cacheTypes: Set<DType> { [.float32, .bfloat16, .float16, .float8e4m3, .int8] }
+
   /// Small steps get their own, denser memory map.
   public func variantBounds(_ limits: PlanLimits) -> [Int] { bounds([64], limits) }
 
   /// Products and attention stay by themselves.
   public func fusions(upTo tokens: Int, _ precision: PrecisionPolicy) -> Set<Fusion> { .aroundProducts }
+
+  /// Everything but groups of int8, and tables whose rows are no int8.
+  public func adapted(_ recipe: LinearRecipe, for role: ModuleRole) throws(CatalogError) -> LinearRecipe {
+    if recipe.weight.code == .int8, recipe.weight.groupSize != nil {
+      throw CatalogError("the CPU has no products by int8 with scales of groups")
+    }
+    if role == .embedding, recipe != LinearRecipe(WeightCoding(.int8)) {
+      throw CatalogError("an embedding can be coded in int8 only, not in \(recipe)")
+    }
+    return recipe
+  }
 
   /// Matrices that products read lie in panels, for the embedding too if it shares one; all else as in the checkpoint.
   public func layout(of weight: Weight, dtype: DType, readBy ops: [Op]) -> WeightLayout {
@@ -29,6 +43,9 @@ public struct CPUCatalog: KernelCatalog {
   /// Bytes of a weight in a layout, padding included.
   public func byteCount(of weight: Weight, dtype: DType, layout: WeightLayout) -> Int {
     let shape = weight.shape
+    if let recipe = weight.recipe {
+      return CodedSections(recipe, n: shape[0], k: shape[1], layout: layout).byteCount
+    }
     switch layout {
     case .rowMajor: return shape.reduce(dtype.byteCount, *)
     case .panels: return Int(nt_cpu_packed_bytes(Int64(shape[0]), Int64(shape[1]), dtype.rawValue))
@@ -39,8 +56,8 @@ public struct CPUCatalog: KernelCatalog {
   public func launches(for node: LoweredNode) throws(CatalogError) -> [Launch] {
     switch node.op {
     case .input, .weight, .reshape: []
-    case .embed(let scale): [try embed(node, scale: scale)]
-    case .linear: [try matmulChecked(node)]
+    case .embed(let scale): [try embedded(node, scale: scale)]
+    case .linear: try linear(node)
     case .binary(let operation): [binary(node, operation)]
     case .activation(let activation): [unary(node, Unary(activation: activation))]
     case .scale(let factor, let offset): [unary(node, Unary(scale: factor, offset: offset))]
@@ -70,11 +87,11 @@ public struct CPUCatalog: KernelCatalog {
     }
   }
 
-  private func matmulChecked(_ node: LoweredNode) throws(CatalogError) -> Launch {
-    guard node.inputs[1].weight?.layout == .panels else {
+  private func linear(_ node: LoweredNode) throws(CatalogError) -> [Launch] {
+    guard let weight = node.inputs[1].weight, weight.layout == .panels else {
       throw CatalogError("the CPU multiplies with weights only, not with computed values")
     }
-    return matmul(node)
+    return weight.weight.recipe == nil ? [matmul(node)] : try codedMatmul(node)
   }
 }
 

@@ -53,6 +53,11 @@ public struct CUDACatalog: KernelCatalog {
     return fusions
   }
 
+  /// None yet.
+  public func adapted(_ recipe: LinearRecipe, for role: ModuleRole) throws(CatalogError) -> LinearRecipe {
+    throw CatalogError("weights in codes (\(recipe)) have no kernels on a GPU yet")
+  }
+
   /// As in the checkpoint.
   public func layout(of weight: Weight, dtype: DType, readBy ops: [Op]) -> WeightLayout { .rowMajor }
 

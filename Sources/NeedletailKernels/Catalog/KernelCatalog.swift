@@ -7,10 +7,15 @@ public protocol KernelCatalog: Sendable {
   var target: Target { get }
   /// How values are stored where operands of products have a type; `cache` nil: like the operands.
   func precision(_ dtype: DType, cache: DType?) -> PrecisionPolicy
+  /// How the cache may be stored.
+  var cacheTypes: Set<DType> { get }
   /// The most tokens of a step of each variant of a plan, ascending; the last is `limits.tokens`.
   func variantBounds(_ limits: PlanLimits) -> [Int]
   /// The combinations of operations it has one kernel for, in steps of up to so many tokens.
   func fusions(upTo tokens: Int, _ precision: PrecisionPolicy) -> Set<Fusion>
+  /// How a device computes with a matrix that is to be coded so: the same, or with less where it has no kernels for it
+  /// (activations stay in 16 bits). Throws a sentence where it cannot.
+  func adapted(_ recipe: LinearRecipe, for role: ModuleRole) throws(CatalogError) -> LinearRecipe
   /// How a weight should lie in memory, from the operations that read it.
   func layout(of weight: Weight, dtype: DType, readBy ops: [Op]) -> WeightLayout
   /// Bytes of a weight in a layout, padding included.
@@ -20,6 +25,8 @@ public protocol KernelCatalog: Sendable {
 }
 
 extension KernelCatalog {
+  /// Ordinary numbers.
+  public var cacheTypes: Set<DType> { [.float32, .bfloat16, .float16] }
   /// The bounds of variants for small steps that fit, and that of the largest one.
   func bounds(_ small: [Int], _ limits: PlanLimits) -> [Int] { small.filter { $0 < limits.tokens } + [limits.tokens] }
 }

@@ -24,13 +24,18 @@ package enum HostRows {
     arguments.scale = 1
     arguments.x_dtype = stored.rawValue
     arguments.out_dtype = dtype.rawValue
+    run(kernel, &arguments)
+    return true
+  }
+
+  /// Runs a kernel on the calling thread.
+  package static func run(_ kernel: nt_cpu_kernel, _ arguments: UnsafeRawPointer) {
     var counter: UInt64 = 0
     withUnsafeMutablePointer(to: &counter) { counter in
       let scratch = UnsafeMutableRawPointer.allocate(byteCount: Int(NT_SCRATCH_BYTES), alignment: 64)
       defer { scratch.deallocate() }
       var task = nt_task(worker: 0, workers: 1, scratch: scratch, counter: counter)
-      kernel(&arguments, &task)
+      kernel(arguments, &task)
     }
-    return true
   }
 }

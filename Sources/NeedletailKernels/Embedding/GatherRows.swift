@@ -52,3 +52,19 @@ extension KernelCatalog {
       cost: cost)
   }
 }
+
+extension CPUCatalog {
+  /// Rows of a table, whose numbers may be coded.
+  func embedded(_ node: LoweredNode, scale: Float) throws(CatalogError) -> Launch {
+    var launch = try embed(node, scale: scale)
+    let table = node.inputs[0]
+    guard let planned = table.weight, planned.weight.recipe != nil, let sections = planned.sections else {
+      return launch
+    }
+    var builder = ArgumentBuilder(nt_row_scales())
+    builder.bind(\.scales, table.reference + sections.scales)
+    launch.kernel = "gather_coded_rows"
+    launch.arguments = launch.arguments.followed(by: builder.block)
+    return launch
+  }
+}

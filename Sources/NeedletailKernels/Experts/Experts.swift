@@ -96,22 +96,27 @@ struct ExpertsLaunches {
   /// The first product, gated: [rows, width] to [pairs, inner]. `order` nil: pairs stay as they are. `gathered`: where the
   /// rows lie in this order, if they were gathered before.
   func gateUp(
-    _ order: Order?, gathered: BufferReference? = nil, out: BufferReference, _ outType: DType
+    _ order: Order?, gathered: BufferReference? = nil, x: LoweredNode.Operand? = nil, xStride: Int? = nil,
+    out: BufferReference, _ outType: DType
   ) -> Launch {
-    product(
-      order, x: gathered ?? operands.x.reference, operands.x.type.dtype, gathers: gathered == nil,
+    let x = x ?? operands.x
+    return product(
+      order, x: gathered ?? x.reference, x.type.dtype, xStride: xStride, gathers: gathered == nil,
       weight: operands.gateUp, bias: operands.biases?.gateUp, out: out, outType, isFirst: true)
   }
 
   /// The second product: [pairs, inner] to [pairs, width].
-  func down(_ order: Order?, x: BufferReference, _ xType: DType, out: BufferReference, _ outType: DType) -> Launch {
+  func down(
+    _ order: Order?, x: BufferReference, _ xType: DType, xStride: Int? = nil, out: BufferReference, _ outType: DType
+  ) -> Launch {
     product(
-      order, x: x, xType, gathers: false, weight: operands.down, bias: operands.biases?.down, out: out, outType,
+      order, x: x, xType, xStride: xStride, gathers: false, weight: operands.down, bias: operands.biases?.down,
+      out: out, outType,
       isFirst: false)
   }
 
   private func product(
-    _ order: Order?, x: BufferReference, _ xType: DType, gathers: Bool, weight: LoweredNode.Operand,
+    _ order: Order?, x: BufferReference, _ xType: DType, xStride: Int?, gathers: Bool, weight: LoweredNode.Operand,
     bias: LoweredNode.Operand?, out: BufferReference, _ outType: DType, isFirst: Bool
   ) -> Launch {
     let (n, k) = isFirst ? (2 * inner, width) : (width, inner)
@@ -125,7 +130,7 @@ struct ExpertsLaunches {
     builder.bind(\.chosen, operands.chosen.reference)
     builder.bind(\.out, out)
     builder.count(\.rows, rows)
-    builder.arguments.x_stride = Int64(k)
+    builder.arguments.x_stride = Int64(xStride ?? k)
     builder.arguments.w_stride = Int64(k)
     builder.arguments.out_stride = Int64(isFirst ? inner : width)
     builder.arguments.experts = Int32(experts.count)
@@ -188,6 +193,9 @@ extension CPUCatalog {
   /// Pairs are sorted, so that each expert's weights are read once, and only those of experts that are chosen.
   func experts(_ node: LoweredNode, _ experts: Experts) throws(CatalogError) -> [Launch] {
     let launches = try ExpertsLaunches(node, experts)
+    if launches.operands.gateUp.weight?.weight.recipe != nil || launches.operands.down.weight?.weight.recipe != nil {
+      return try codedExperts(launches)
+    }
     for weight in [launches.operands.gateUp, launches.operands.down] where weight.weight?.layout != .panels {
       throw CatalogError("the CPU multiplies with weights only, not with computed values")
     }

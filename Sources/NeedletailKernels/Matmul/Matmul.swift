@@ -27,7 +27,8 @@ public struct MatmulProblem: Hashable, Sendable {
 }
 
 extension CPUCatalog {
-  func matmul(_ node: LoweredNode) -> Launch {
+  /// A product; `xStride`: elements from row to row of x, where that is not k.
+  func matmul(_ node: LoweredNode, xStride: Int? = nil) -> Launch {
     let (x, weight, out) = (node.inputs[0], node.inputs[1], node.results[0])
     let bias = node.inputs.count > 2 ? node.inputs[2] : nil
     let problem = MatmulProblem(
@@ -39,7 +40,7 @@ extension CPUCatalog {
     builder.bind(\.bias, bias?.reference)
     builder.bind(\.out, out.reference)
     builder.count(\.rows, problem.rows)
-    builder.arguments.x_stride = Int64(problem.k)
+    builder.arguments.x_stride = Int64(xStride ?? problem.k)
     builder.arguments.out_stride = Int64(problem.n)
     builder.arguments.n = Int32(problem.n)
     builder.arguments.k = Int32(problem.k)

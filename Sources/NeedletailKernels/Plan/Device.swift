@@ -10,11 +10,15 @@ public protocol WeightSource: Sendable {
   func withRows(
     of part: Weight.Part, first: Int, count: Int, _ body: (UnsafeRawPointer, DType) throws -> Void
   ) throws
+  /// The matrix of a parameter that is stored in codes; nil: it is stored in ordinary numbers, or made up.
+  func coded(_ name: String) -> (any CodedMatrix)?
 }
 
 extension WeightSource {
   /// They must be read.
   public var dummy: DummySource? { nil }
+  /// None are.
+  public func coded(_ name: String) -> (any CodedMatrix)? { nil }
 }
 
 /// What made-up weights are made of.

@@ -96,6 +96,12 @@ extension PlannedWeight {
       rows = try checkedSum([rows, shape[0]], "rows of \(name)")
     }
     let columns = width?.first ?? 1
+    if let recipe = weight.recipe {
+      guard width?.count == 1, recipe.fault(n: rows, k: columns) == nil, dtype == recipe.weight.dtype,
+        byteCount == CodedSections(recipe, n: rows, k: columns, layout: layout).byteCount
+      else { throw PlanError("\(name) is not coded as it says") }
+      return
+    }
     let elements = try checkedProduct([rows, columns, dtype.byteCount], "bytes of \(name)")
     guard elements <= byteCount, byteCount <= sizeLimit, layout == .panels || elements == byteCount else {
       throw PlanError("\(name) has \(byteCount) bytes for \(elements) bytes of numbers")

@@ -111,7 +111,10 @@ public struct PlannedWeight: Hashable, Sendable, Codable {
   }
 
   /// Bytes of its elements, without padding.
-  public var elementBytes: Int { weight.shape.reduce(1, *) * dtype.byteCount }
+  public var elementBytes: Int {
+    guard weight.recipe == nil else { return byteCount }
+    return (weight.shape.reduce(1, *) * dtype.bitCount + 7) / 8
+  }
 }
 
 /// What a layer keeps of each token.
@@ -122,11 +125,14 @@ public struct CacheLayer: Hashable, Sendable, Codable {
   public var keyDim: Int
   /// Numbers of a value that are kept beside the key; 0 where values are part of the keys.
   public var valueDim: Int
-  /// How it is stored.
+  /// How it is stored; in 8 bits as codes, of int8 with a float32 scale for each row of a head.
   public var dtype: DType
+  /// What keys and values are divided by before they become fp8.
+  public var scales: CacheScales
 
   /// A layer's cache.
-  public init(kvHeads: Int, keyDim: Int, valueDim: Int, dtype: DType) {
+  public init(kvHeads: Int, keyDim: Int, valueDim: Int, dtype: DType, scales: CacheScales = CacheScales()) {
+    self.scales = scales
     self.kvHeads = kvHeads
     self.keyDim = keyDim
     self.valueDim = valueDim
@@ -134,7 +140,9 @@ public struct CacheLayer: Hashable, Sendable, Codable {
   }
 
   /// Bytes of one token.
-  public var bytesPerToken: Int { kvHeads * (keyDim + valueDim) * dtype.byteCount }
+  public var bytesPerToken: Int {
+    kvHeads * ((keyDim + valueDim) * dtype.byteCount + (dtype == .int8 ? (valueDim > 0 ? 8 : 4) : 0))
+  }
 }
 
 /// A value with a name.

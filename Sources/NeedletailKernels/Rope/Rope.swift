@@ -98,6 +98,8 @@ extension KernelCatalog {
     builder.arguments.q_out_dtype = (parts.qOut?.type.dtype ?? .float32).rawValue
     let cacheType = node.cache?.dtype ?? .float32
     builder.arguments.cache_dtype = cacheType.rawValue
+    builder.arguments.key_scale = node.cache?.scales.keys ?? 1
+    builder.arguments.value_scale = node.cache?.scales.values ?? 1
     let (q, k, v) = (
       parts.q == nil ? 0 : parts.heads * parts.headDim, parts.k == nil ? 0 : parts.kvHeads * parts.headDim,
       parts.v == nil ? 0 : parts.kvHeads * parts.valueDim

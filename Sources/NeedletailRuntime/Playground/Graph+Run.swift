@@ -48,19 +48,23 @@ extension Graph {
   ///   - inputs: by name; integers are given as floats.
   ///   - weights: the values of the graph's weights by their names.
   ///   - dtype: how operands of products are stored.
+  ///   - recipe: how matrices are coded; none are unless it says so.
+  ///   - cache: how keys and values are stored; nil: like the operands.
   ///   - blockSize: tokens of a cache block, for graphs with attention; nil: what suits the device.
   /// - Returns: the outputs by name, as float32.
   public func run(
     on device: RunDevice = .cpu, _ inputs: [String: Values] = [:], weights: [String: Values] = [:],
-    dtype: DType = .float32, blockSize: Int? = nil
+    dtype: DType = .float32, recipe: @escaping MatrixRecipe = { _, _ in nil }, cache: DType? = nil,
+    blockSize: Int? = nil
   ) throws -> [String: Values] {
     let tokens = try tokenCount(inputs)
     let device = try device.make()
     let limits = PlanLimits(
       tokens: tokens, sequences: 1, scoredRows: tokens, sequenceLength: max(tokens, 1),
       blockSize: blockSize ?? (device.catalog.target.device == "cuda" ? 64 : 16))
-    let plan = try Compiler(catalog: device.catalog).compile(
-      self, CompilerOptions(precision: PrecisionPolicy(dtype), limits: limits))
+    var options = CompilerOptions(precision: PrecisionPolicy(dtype, cache: cache), limits: limits)
+    options.recipe = recipe
+    let plan = try Compiler(catalog: device.catalog).compile(self, options)
     let loaded = try device.load(
       plan, weights: ValuesSource(values: weights), blockCount: limits.blocksPerSequence, progress: nil)
     try loaded.writeSequence(tokens: tokens, blockCount: limits.blocksPerSequence)

@@ -149,7 +149,8 @@ public struct AttentionCase: KernelCase {
       head_dim: Int32(shape.headDim), value_dim: Int32(shape.valueDim), block_size: Int32(blockSize),
       window: Int32(options.window ?? 0), scale: options.scale, softcap: options.softcap ?? 0, q_dtype: q.rawValue,
       cache_dtype: cache.rawValue, out_dtype: out.rawValue,
-      values_in_keys: options.valuesFromKeys == nil ? 0 : 1, chunk: Int32(options.chunk ?? 0), reserved: 0)
+      values_in_keys: options.valuesFromKeys == nil ? 0 : 1, chunk: Int32(options.chunk ?? 0), key_scale: 1,
+      value_scale: 1, reserved: 0)
   }
 
   /// What it writes.

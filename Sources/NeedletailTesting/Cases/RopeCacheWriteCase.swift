@@ -162,7 +162,7 @@ public struct RopeCacheWriteCase: KernelCase {
       q_out_stride: Int64(qOut.stride), heads: Int32(shape.heads), kv_heads: Int32(shape.kvHeads),
       head_dim: Int32(shape.headDim), value_dim: Int32(shape.valueDim), rotary_dim: Int32(rotaryDim),
       interleaved: isInterleaved ? 1 : 0, block_size: Int32(blockSize), x_dtype: x.rawValue, q_out_dtype: out.rawValue,
-      cache_dtype: cache.rawValue)
+      cache_dtype: cache.rawValue, key_scale: 1, value_scale: 1)
   }
 
   /// What it writes.

@@ -15,9 +15,9 @@ import Testing
   @Test func otherVersionsAndFormats() async throws {
     var damaged = try DemoEngine.make("version", "0.0.1")
     #expect(await refusal(damaged).contains("was built by version 0.0.1 and this is \(NeedletailVersion.text); build"))
-    damaged = try DemoEngine.make("format", 3)
+    damaged = try DemoEngine.make("format", 4)
     #expect(
-      await refusal(damaged).contains("is an engine of format 3, and this version reads format 2; build it again"))
+      await refusal(damaged).contains("is an engine of format 4, and this version reads format 3; build it again"))
     damaged = try DemoEngine.make("kernelSources", "0")
     #expect(await refusal(damaged).contains("was built with other kernels than this program has; build it again"))
     try damaged.write("engine.json", "{}")

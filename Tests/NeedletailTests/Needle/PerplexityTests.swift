@@ -22,8 +22,28 @@ import Testing
     #expect(abs(perplexity / 29.315893 - 1) < 1e-3, "\(perplexity)")
   }
 
-  private static func perplexity(_ model: String, dtype: DType) async throws -> Double {
+  // What recipes without calibration and caches in 8 bits may cost.
+  @Test(arguments: [
+    ("fp8", 0.02), ("fp8-block", 0.02), ("int8", 0.005), ("w8a8", 0.03), ("int4", 0.12), ("int4:32", 0.09),
+    ("int4-symmetric", 0.25), ("w4a8", 0.15), ("mxfp4", 0.25), ("int8+embedding+head", 0.01),
+  ])
+  func demoInCodes(_ recipe: String, _ loss: Double) async throws {
+    let perplexity = try await Self.perplexity(Place.demo, dtype: .bfloat16) {
+      $0.quantization = QuantizationRecipe(named: recipe)
+    }
+    #expect(abs(perplexity / 38.449589 - 1) < loss, "\(recipe): \(perplexity)")
+  }
+
+  @Test(arguments: [DType.float8e4m3, .int8]) func demoWithACacheInCodes(_ cache: DType) async throws {
+    let perplexity = try await Self.perplexity(Place.demo, dtype: .bfloat16) { $0.cacheDType = cache }
+    #expect(abs(perplexity / 38.449589 - 1) < 0.012, "\(cache.name): \(perplexity)")
+  }
+
+  private static func perplexity(
+    _ model: String, dtype: DType, _ change: (inout LoadOptions) -> Void = { _ in }
+  ) async throws -> Double {
     var options = LoadOptions()
+    change(&options)
     options.dtype = dtype
     options.limits.cacheTokens = 4096
     options.limits.maximumSequences = 4

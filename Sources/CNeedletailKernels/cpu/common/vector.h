@@ -197,6 +197,8 @@ NT_INLINE void nt_store_one_as(void *p, nt_i64 index, float value, nt_i32 dtype)
   if (dtype == NT_F32) ((float *)p)[index] = value;
   else nt_store_part_as(p, index, nt_splat(value), 1, dtype);
 }
-NT_INLINE nt_i64 nt_dtype_bytes(nt_i32 dtype) { return dtype == NT_F32 ? 4 : 2; }
+NT_INLINE nt_i64 nt_dtype_bytes(nt_i32 dtype) {
+  return dtype == NT_F32 ? 4 : dtype == NT_I8 || dtype == NT_F8E4M3 ? 1 : 2;
+}
 
 #endif

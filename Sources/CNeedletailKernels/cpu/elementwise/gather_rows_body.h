@@ -45,3 +45,26 @@ void NT_KERNEL(gather_rows)(const void *arguments, const nt_task *task) {
     nt_row_finish(a->out, to, out, count, a->out_dtype);
   }
 }
+
+void NT_KERNEL(gather_coded_rows)(const void *arguments, const nt_task *task) {
+  const nt_gather_coded_rows_arguments *all = arguments;
+  const nt_gather_rows_arguments *a = &all->rows;
+  float *result = task->scratch;
+  nt_i64 chunks = (a->width + NT_ROW_CHUNK - 1) / NT_ROW_CHUNK, lanes = (a->width + 3) / 4;
+  nt_share share = nt_worker_share(a->rows * chunks, task);
+  for (nt_i64 piece = share.first; piece < share.end; piece++) {
+    nt_i64 row = piece / chunks, column = piece % chunks * NT_ROW_CHUNK;
+    nt_i64 count = a->width - column < NT_ROW_CHUNK ? a->width - column : NT_ROW_CHUNK;
+    nt_i64 to = row * a->out_stride + column, index = a->indices[row];
+    float *out = nt_row_target(result, a->out, to, a->out_dtype);
+    const int inside = index >= 0 && index < a->x_rows;
+    const float scale = inside ? all->scales.scales[index] : 0;
+    for (nt_i64 i = 0; i < count; i++) {
+      // A lane of a panel holds four columns.
+      const nt_i64 k = column + i, place = ((index / NT_PANEL * lanes + k / 4) * NT_PANEL + index % NT_PANEL) * 4 + k % 4;
+      const nt_i8 code = inside ? ((const nt_i8 *)a->x)[a->x_panels ? place : index * a->x_stride + k] : 0;
+      out[i] = scale * code * a->scale;
+    }
+    nt_row_finish(a->out, to, out, count, a->out_dtype);
+  }
+}

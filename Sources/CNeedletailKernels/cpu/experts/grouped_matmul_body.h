@@ -71,17 +71,10 @@ static void run_expert(nt_matmul_job *job, const nt_grouped_matmul_arguments *a,
   }
 }
 
-void NT_KERNEL(grouped_matmul)(const void *arguments, const nt_task *task) {
-  const nt_grouped_matmul_arguments *a = arguments;
-  if (a->rows <= 0 || a->n <= 0) return;
-  const nt_matmul_arguments matmul = {
-    .x = a->x, .w = a->w, .rows = a->rows * a->choices, .x_stride = a->x_stride, .k = a->k, .x_dtype = a->x_dtype,
-    .w_dtype = a->w_dtype,
-  };
-  nt_matmul_job job = begin_matmul(&matmul, task);
-  job.row_pairs = a->gathers ? a->pairs : 0;
-  job.choices = a->choices;
-  job.writes = 0;
+static void run_grouped(nt_matmul_job *job, const nt_grouped_matmul_arguments *a, const nt_task *task) {
+  job->row_pairs = a->gathers ? a->pairs : 0;
+  job->choices = a->choices;
+  job->writes = 0;
 
   // An item has at most half of the scratch's rows where it has twice the columns.
   nt_i64 longest = 0, row_items = 0;
@@ -90,7 +83,7 @@ void NT_KERNEL(grouped_matmul)(const void *arguments, const nt_task *task) {
     longest = rows > longest ? rows : longest;
   }
   nt_i64 item_rows = longest < most_rows ? longest : most_rows;
-  if (job.reads_copies || (a->gathers && longest > 1)) item_rows = copy_slabs(&job, item_rows);
+  if (job->reads_copies || (a->gathers && longest > 1)) item_rows = copy_slabs(job, item_rows);
   for (nt_i32 e = 0; e < a->experts; e++) row_items += (a->starts[e + 1] - a->starts[e] + item_rows - 1) / item_rows;
 
   const nt_i64 width = a->gated ? a->n / 2 : a->n;
@@ -118,6 +111,29 @@ void NT_KERNEL(grouped_matmul)(const void *arguments, const nt_task *task) {
     const nt_i64 block = (item - before) / column_items, column = (item - before) % column_items * item_panels * NT_PANEL;
     const nt_i64 first = rows * block / blocks, end = rows * (block + 1) / blocks;
     const nt_i64 count = width - column < item_panels * NT_PANEL ? width - column : item_panels * NT_PANEL;
-    run_expert(&job, a, expert, a->starts[expert] + first, end - first, column, count);
+    run_expert(job, a, expert, a->starts[expert] + first, end - first, column, count);
   }
+}
+
+NT_INLINE nt_matmul_arguments grouped_product(const nt_grouped_matmul_arguments *a) {
+  return (nt_matmul_arguments){
+    .x = a->x, .w = a->w, .rows = a->rows * a->choices, .x_stride = a->x_stride, .k = a->k, .x_dtype = a->x_dtype,
+    .w_dtype = a->w_dtype,
+  };
+}
+
+void NT_KERNEL(grouped_matmul)(const void *arguments, const nt_task *task) {
+  const nt_grouped_matmul_arguments *a = arguments;
+  if (a->rows <= 0 || a->n <= 0) return;
+  const nt_matmul_arguments product = grouped_product(a);
+  nt_matmul_job job = begin_matmul(&product, task);
+  run_grouped(&job, a, task);
+}
+
+void NT_KERNEL(coded_grouped_matmul)(const void *arguments, const nt_task *task) {
+  const nt_coded_grouped_matmul_arguments *a = arguments;
+  if (a->product.rows <= 0 || a->product.n <= 0) return;
+  nt_matmul_arguments product = grouped_product(&a->product);
+  nt_matmul_job job = begin_coded_matmul(&product, &a->coding, task);
+  run_grouped(&job, &a->product, task);
 }

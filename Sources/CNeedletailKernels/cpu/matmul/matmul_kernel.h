@@ -13,7 +13,9 @@
 // apart fall into the same few sets of a cache). Rows that do not follow each other (those of an expert) are brought
 // together there too.
 #include "../../include/cpu.h"
+#include "coded_block.h"
 #include "matmul_tile.h"
+#include "int8_tile.h"
 
 enum {
   block_k = 256,            // a panel's block: 16 KiB of 16-bit weights in the first-level cache
@@ -26,11 +28,21 @@ enum {
 // The scratch of a worker.
 typedef struct {
   float sums[most_panels * most_rows * NT_PANEL];
+  float totals[most_panels * most_rows * NT_PANEL];  // of blocks of k, where their sums are scaled one by one
+  char block[block_k * NT_PANEL * 4];                // of codes, decoded
   nt_u32 tails[most_rows][2];  // the last element of each row where it fills half of a group
   char copied[copied_bytes];
 } nt_matmul_scratch;
-NT_CHECK_SIZE(nt_matmul_scratch, (most_panels * NT_PANEL * 4 + 8) * most_rows + copied_bytes);
+NT_CHECK_SIZE(nt_matmul_scratch, (most_panels * NT_PANEL * 8 + 8) * most_rows + block_k * NT_PANEL * 4 + copied_bytes);
 typedef char nt_matmul_scratch_fits[sizeof(nt_matmul_scratch) <= NT_SCRATCH_BYTES ? 1 : -1];
+
+// What becomes of sums of products of codes.
+typedef enum {
+  sum_plain,   // nothing: decoded weights have their scales
+  sum_scaled,  // each column has a factor
+  sum_whole,   // likewise, and they are whole numbers
+  sum_groups,  // each group of k has its factors
+} nt_sum_kind;
 
 typedef struct {
   const nt_matmul_arguments *a;
@@ -46,16 +58,24 @@ typedef struct {
   nt_i64 slab_head;         // of which head, in products by heads
   nt_i64 first_column;      // columns of the first panel before it are not the product's
   int dot;             // tiles read pairs of bfloat16, else float32
+  int is_int8;         // tiles read codes of x
   int reads_copies;    // x is not of the type that tiles read
   int writes;          // items end in `out`; else their sums stay
   float *sums;         // of the item: [panel][row][NT_PANEL]
   const nt_i32 *row_pairs;  // row r of x is row_pairs[r] / choices, or r where this is null
   nt_i32 choices;
+  const nt_coded_panels *coding;  // the weight is in codes of this type; null: it is not
+  nt_i32 codes;
+  nt_decoder decode;
+  nt_sum_kind sum_kind;
 } nt_matmul_job;
 
 NT_INLINE nt_i64 source_row(const nt_matmul_job *job, nt_i64 row) {
   return job->row_pairs ? job->row_pairs[row] / job->choices : row;
 }
+
+// Bytes of an element of x as tiles read it.
+NT_INLINE nt_i64 x_bytes(const nt_matmul_job *job) { return job->is_int8 ? 1 : job->dot ? 2 : 4; }
 
 // Copies x[row ..< row + rows, k ..< k + slab] to the scratch as what the tiles read, zeros behind the end of k.
 static void copy_rows(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 k) {
@@ -64,9 +84,10 @@ static void copy_rows(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 k) {
   for (nt_i64 r = 0; r < rows; r++) {
     float *to = (float *)(job->scratch->copied + r * job->slab_stride);
     nt_i64 from = source_row(job, row + r) * a->x_stride + k, i = 0;
-    if (job->dot) {
-      memcpy(to, (const nt_u16 *)a->x + from, (size_t)count * 2);
-      memset((nt_u16 *)to + count, 0, (size_t)(job->slab - count) * 2);
+    if (job->dot || job->is_int8) {
+      const nt_i64 bytes = x_bytes(job);
+      memcpy(to, (const char *)a->x + from * bytes, (size_t)(count * bytes));
+      memset((char *)to + count * bytes, 0, (size_t)((job->slab - count) * bytes));
       continue;
     }
     for (; i + NT_LANES <= count; i += NT_LANES) nt_store(to + i, nt_load_as(a->x, from + i, a->x_dtype));
@@ -117,9 +138,9 @@ static const char *rows_at(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 k
     nt_i64 slab_k = k / job->slab * job->slab;
     if (job->slab_row != row || job->slab_k != slab_k) copy_rows(job, row, rows, slab_k);
     *stride = job->slab_stride;
-    return job->scratch->copied + (job->dot ? 2 : 4) * (k - slab_k);
+    return job->scratch->copied + x_bytes(job) * (k - slab_k);
   }
-  nt_i64 bytes = nt_dtype_bytes(a->x_dtype);
+  nt_i64 bytes = job->is_int8 ? 1 : nt_dtype_bytes(a->x_dtype);
   const char *x = (const char *)a->x + bytes * (source_row(job, row) * a->x_stride + k);
   *stride = bytes * a->x_stride;
   if (k + job->group <= a->k) return x;
@@ -132,8 +153,14 @@ static const char *rows_at(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 k
   return (const char *)job->scratch->tails;
 }
 
+#include "coded_item.h"
+
 static void run_item(nt_matmul_job *job, nt_i64 row, nt_i64 rows, nt_i64 panel, nt_i64 panels) {
   const nt_matmul_arguments *a = job->a;
+  if (job->coding) {
+    run_coded_item(job, row, rows, panel, panels);
+    return;
+  }
   const char *w = (const char *)a->w + panel * job->panel_bytes;
   const nt_i64 tiles = (rows + job->tile.rows - 1) / job->tile.rows, group_bytes = 4 * NT_PANEL;
   // Whole groups in blocks; in place, half a group at the end is a block of its own.
@@ -180,10 +207,41 @@ NT_INLINE nt_matmul_job begin_matmul(const nt_matmul_arguments *a, const nt_task
   return job;
 }
 
-// Items are to copy their rows of x: gives the rows of one. All of k at once, even if the item gets fewer rows for it: a
+// The same for a weight in codes; `product` is changed to what the tiles compute.
+NT_INLINE nt_matmul_job begin_coded_matmul(nt_matmul_arguments *product, const nt_coded_panels *coding,
+                                           const nt_task *task) {
+  const nt_i32 codes = product->w_dtype, x_dtype = product->x_dtype;
+  const nt_i64 per = nt_codes_per_lane(codes), panel_bytes = (product->k + per - 1) / per * 4 * NT_PANEL;
+  nt_decoder pairs = x_dtype == NT_BF16 ? find_decoder(codes, coding, 1) : 0;
+  product->w_dtype = pairs ? NT_BF16 : NT_F32;
+  if (x_dtype == NT_I8) {
+    product->x_dtype = NT_F32;
+    product->k = (nt_i32)nt_panel_padded_k(product->k, 4);
+  }
+  nt_matmul_job job = begin_matmul(product, task);
+  job.coding = coding;
+  job.codes = codes;
+  job.decode = pairs ? pairs : find_decoder(codes, coding, 0);
+  job.panel_bytes = panel_bytes;
+  job.sum_kind = codes == NT_I8         ? (coding->x_scales ? sum_whole : sum_scaled)
+                 : codes == NT_F8E4M3   ? (coding->group ? sum_groups : sum_scaled)
+                 : coding->row_scales   ? sum_scaled
+                                        : sum_plain;
+#if defined(NT_AVX512)
+  if (x_dtype == NT_I8) {
+    job.is_int8 = 1;
+    job.group = 4;
+    job.tile = (nt_tile_family){nt_int8_tiles, NT_TILE_ROWS};
+  }
+#endif
+  return job;
+}
+
+// Items are to copy their rows of x: gives the rows of one. All of k at once, even if the item gets fewer rows for
+// it: a
 // slab of k is copied again for each item.
 NT_INLINE nt_i64 copy_slabs(nt_matmul_job *job, nt_i64 item_rows) {
-  const nt_i64 bytes = job->dot ? 2 : 4;
+  const nt_i64 bytes = x_bytes(job);
   while (item_rows > 64 && item_rows * (bytes * job->padded_k + 128) > copied_bytes) item_rows = (item_rows + 1) / 2;
   const nt_i64 room = (copied_bytes / item_rows - 128) / bytes / block_k * block_k;
   job->slab = job->padded_k < room ? job->padded_k : room;
@@ -192,25 +250,26 @@ NT_INLINE nt_i64 copy_slabs(nt_matmul_job *job, nt_i64 item_rows) {
   return item_rows;
 }
 
+// How many rows the items of a product have at most.
+NT_INLINE nt_i64 most_item_rows(nt_matmul_job *job, nt_i64 rows) {
+  const nt_i64 row_items = (rows + most_rows - 1) / most_rows, item_rows = (rows + row_items - 1) / row_items;
+  return job->reads_copies ? copy_slabs(job, item_rows) : item_rows;
+}
+
 // How a product is computed, and how many rows its items have at most.
 NT_INLINE nt_matmul_job matmul_job(const nt_matmul_arguments *a, const nt_task *task, nt_i64 *most) {
   nt_matmul_job job = begin_matmul(a, task);
-  const nt_i64 row_items = (a->rows + most_rows - 1) / most_rows, item_rows = (a->rows + row_items - 1) / row_items;
-  *most = job.reads_copies ? copy_slabs(&job, item_rows) : item_rows;
+  *most = most_item_rows(&job, a->rows);
   return job;
 }
 
-void NT_KERNEL(matmul)(const void *arguments, const nt_task *task) {
-  const nt_matmul_arguments *a = arguments;
-  if (a->rows <= 0 || a->n <= 0) return;
+static void run_matmul(nt_matmul_job *job, nt_i64 item_rows, const nt_task *task) {
+  const nt_matmul_arguments *a = job->a;
   const nt_i64 panels = (a->n + NT_PANEL - 1) / NT_PANEL;
-  nt_i64 item_rows;
-  nt_matmul_job job = matmul_job(a, task, &item_rows);
-
-  if (a->rows <= job.tile.rows) {
-    if (job.slab == 0 || job.slab == job.padded_k) job.block = job.padded_k;
+  if (a->rows <= job->tile.rows) {
+    if (job->slab == 0 || job->slab == job->padded_k) job->block = job->padded_k;
     nt_i64 first = panels * task->worker / task->workers, end = panels * (task->worker + 1) / task->workers;
-    for (nt_i64 p = first; p < end; p++) run_item(&job, 0, a->rows, p, 1);
+    for (nt_i64 p = first; p < end; p++) run_item(job, 0, a->rows, p, 1);
     return;
   }
 
@@ -222,7 +281,7 @@ void NT_KERNEL(matmul)(const void *arguments, const nt_task *task) {
     panel_items = (panels + item_panels - 1) / item_panels;
     if (task->workers == 1 || row_items * panel_items >= wanted) break;
     if (item_panels > 1) item_panels /= 2;
-    else if (item_rows >= 8 * job.tile.rows) item_rows = (item_rows + 1) / 2;
+    else if (item_rows >= 8 * job->tile.rows) item_rows = (item_rows + 1) / 2;
     else break;
   }
   for (;;) {
@@ -230,7 +289,23 @@ void NT_KERNEL(matmul)(const void *arguments, const nt_task *task) {
     if (item >= row_items * panel_items) return;
     nt_i64 row = item / panel_items * item_rows, panel = item % panel_items * item_panels;
     run_item(
-      &job, row, a->rows - row < item_rows ? a->rows - row : item_rows, panel,
+      job, row, a->rows - row < item_rows ? a->rows - row : item_rows, panel,
       panels - panel < item_panels ? panels - panel : item_panels);
   }
+}
+
+void NT_KERNEL(matmul)(const void *arguments, const nt_task *task) {
+  const nt_matmul_arguments *a = arguments;
+  if (a->rows <= 0 || a->n <= 0) return;
+  nt_i64 item_rows;
+  nt_matmul_job job = matmul_job(a, task, &item_rows);
+  run_matmul(&job, item_rows, task);
+}
+
+void NT_KERNEL(coded_matmul)(const void *arguments, const nt_task *task) {
+  const nt_coded_matmul_arguments *a = arguments;
+  if (a->product.rows <= 0 || a->product.n <= 0) return;
+  nt_matmul_arguments product = a->product;
+  nt_matmul_job job = begin_coded_matmul(&product, &a->coding, task);
+  run_matmul(&job, most_item_rows(&job, product.rows), task);
 }

@@ -1,4 +1,6 @@
 // Packing of weights into panels: the entry points, for the widest instruction set of the machine.
+#include <string.h>
+
 #include "../../include/cpu.h"
 #include "../common/panel.h"
 
@@ -25,4 +27,21 @@ void nt_cpu_pack_weights(
   pack_function *pack = nt_pack_weights_plain;
 #endif
   pack(packed, source, first, count, n, k, row_stride, source_dtype, dtype);
+}
+
+void nt_cpu_pack_columns(
+  void *packed, const void *source, nt_i64 first, nt_i64 count, nt_i64 n, nt_i64 columns, nt_i64 element_bytes) {
+  char *to = packed;
+  const char *from = source;
+  for (nt_i64 row = first; row < first + count; row++) {
+    char *panel = to + (row / NT_PANEL * columns * NT_PANEL + row % NT_PANEL) * element_bytes;
+    for (nt_i64 c = 0; c < columns; c++)
+      memcpy(panel + c * NT_PANEL * element_bytes, from + ((row - first) * columns + c) * element_bytes,
+             (size_t)element_bytes);
+  }
+  if (first + count < n) return;
+  for (nt_i64 row = n; row % NT_PANEL != 0; row++) {
+    char *panel = to + (row / NT_PANEL * columns * NT_PANEL + row % NT_PANEL) * element_bytes;
+    for (nt_i64 c = 0; c < columns; c++) memset(panel + c * NT_PANEL * element_bytes, 0, (size_t)element_bytes);
+  }
 }

@@ -79,7 +79,8 @@ struct BenchResult: Sendable {
   var json: JSON {
     [
       "model": .string(setting.model), "device": .string(setting.device), "dtype": .string(setting.dtype.name),
-      "quantize": "none", "concurrency": .int(concurrency), "input_length": .double(inputLength).whole,
+      "quantize": .string(setting.plan.codingName), "concurrency": .int(concurrency),
+      "input_length": .double(inputLength).whole,
       "output_length": .double(outputLength).whole, "requests": .int(requests),
       "output_tokens_per_s": .double(outputTokensPerSecond), "requests_per_s": .double(requestsPerSecond),
       "decode_tokens_per_s": .double(decodeTokensPerSecond),

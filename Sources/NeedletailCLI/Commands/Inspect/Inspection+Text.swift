@@ -44,11 +44,23 @@ extension Inspection {
       \(Show.amount(rates.operationsPerSecond, "FLOP/s")) (\(rates.source))
         limits      \(limits.tokens) tokens and \(limits.sequences) sequences a step, sequences of \
       \(Show.grouped(limits.sequenceLength)) tokens, blocks of \(limits.blockSize)
-        weights     \(Show.bytes(plan.weightBytes)) in \(plan.weights.count) pieces
+        weights     \(Show.bytes(plan.weightBytes)) in \(plan.weights.count) pieces\(codingText)
         activations \(Show.bytes(plan.activationBytes))
         cache       \(Show.bytes(plan.cacheBytesPerToken)) a token, \(compiled.blockCount) blocks, \
       \(Show.bytes(cacheBytes))
       """
+  }
+
+  // Each recipe, and what is left as it is: layers' numbers stand for all layers.
+  private var codingText: String {
+    var text = plan.codings.map { "\n    in codes    \($0.count) matrices \($0.recipe)" }.joined()
+    var modules: [String] = []
+    for module in plan.modulesNotCoded {
+      let name = module.split(separator: ".").map { Int($0) == nil ? String($0) : "*" }.joined(separator: ".")
+      if !modules.contains(name) { modules.append(name) }
+    }
+    if !modules.isEmpty { text += "\n    not coded   \(modules.joined(separator: ", "))" }
+    return text
   }
 
   private var passesTable: String {

@@ -1,4 +1,5 @@
 import Needletail
+import NeedletailCheckpoint
 
 #if canImport(Glibc)
   import Glibc
@@ -28,7 +29,7 @@ struct ConfigReport {
     do {
       let model = try models.model(for: ConfigJSON(json))
       count = try model.parameters().reduce(0) { $0 + $1.shape.reduce(1, *) }
-      try ModelPackage.refuseQuantized(json)
+      try CodedCheckpoint.refuse(json)
     } catch {
       reason = Self.sentence(error)
     }
