@@ -1,4 +1,5 @@
 import NeedletailRuntime
+import Synchronization
 import Testing
 
 @Suite struct EngineReuseTests {
@@ -104,20 +105,27 @@ import Testing
     #expect(engine.metrics.submittedRequests == 4)
   }
 
+  private final class Arrived: Sendable {
+    let stream = Mutex<RequestStream?>(nil)
+  }
+
   @Test func urgentRequestsOvertakeRunningOnes() async throws {
-    let limits = executorLimits(sequences: 2, blockSize: 4, blocks: 30)
-    let engine = try Engine(executor: FakeExecutor(limits, beforeStep: { _, _ in pause(milliseconds: 1) }))
+    let engine = try Engine(executor: FakeExecutor(executorLimits(sequences: 2, blockSize: 4, blocks: 30)))
+    var urgent = greedy(Array(repeating: 5, count: 60), 40)
+    urgent.priority = -1
     var slow = greedy([1, 2, 3], 100)
     slow.priority = 1
-    let running = try engine.submit(slow)
-    #expect(try await eventually { engine.metrics.generatedTokens > 10 })
-    var large = greedy(Array(repeating: 5, count: 60), 40)
-    large.priority = -1
-    let urgent = try await Outcome(engine.submit(large))
-    #expect(engine.metrics.runningRequests + engine.metrics.waitingRequests > 0, "the slow one had ended before")
+    let arrived = Arrived()
+    slow.observer = ScriptedObserver(
+      onToken: { [urgent] in
+        if $0 == 10 { arrived.stream.withLock { $0 = try? engine.submit(urgent) } }
+      })
+    let running = try await Outcome(engine.submit(slow))
+    let stream = try #require(arrived.stream.withLock { $0 })
     let model = FakeModel(vocabularySize: 40)
-    #expect(urgent.ids == expectedTokens(large, model, maximumSequenceLength: 120))
-    #expect(try await Outcome(running).ids == expectedTokens(slow, model, maximumSequenceLength: 120))
+    #expect(try await Outcome(stream).ids == expectedTokens(urgent, model, maximumSequenceLength: 120))
+    #expect(running.ids == expectedTokens(slow, model, maximumSequenceLength: 120))
+    arrived.stream.withLock { $0 = nil }
     await engine.shutdown()
     #expect(engine.metrics.preemptions > 0)
   }
