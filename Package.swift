@@ -33,6 +33,12 @@ let package = Package(
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(
+      name: "NeedletailQuantize",
+      dependencies: [
+        "NeedletailJSON", "NeedletailGraph", "NeedletailModels", "NeedletailCheckpoint", "NeedletailKernels",
+        "NeedletailRuntime",
+      ]),
     .target(name: "NeedletailTokenizer", dependencies: ["NeedletailJSON"]),
     .target(
       name: "Needletail",
@@ -45,7 +51,8 @@ let package = Package(
       name: "NeedletailCLI",
       dependencies: [
         "Needletail", "NeedletailCheckpoint", "NeedletailKernels", "NeedletailCPU", "NeedletailCUDA",
-        "NeedletailCompiler", "NeedletailTokenizer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "NeedletailCompiler", "NeedletailQuantize", "NeedletailTokenizer",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
       name: "NeedletailTesting",
@@ -89,6 +96,13 @@ let package = Package(
         "NeedletailRuntime", "NeedletailCPU", "NeedletailCompiler", "NeedletailKernels", "NeedletailModels",
         "NeedletailJSON", "NeedletailGraph", "NeedletailTesting",
       ]),
+    .testTarget(
+      name: "NeedletailQuantizeTests",
+      dependencies: [
+        "NeedletailQuantize", "NeedletailCheckpoint", "NeedletailGraph", "NeedletailJSON", "NeedletailModels",
+        "NeedletailCPU", "NeedletailRuntime",
+      ],
+      exclude: ["Fixtures", "make_fixtures.py"]),
     .testTarget(
       name: "NeedletailTokenizerTests", dependencies: ["NeedletailTokenizer", "NeedletailJSON"],
       exclude: ["Fixtures"]),

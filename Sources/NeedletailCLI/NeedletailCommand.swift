@@ -13,7 +13,8 @@ struct NeedletailCommand: AsyncParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      RunCommand.self, ChatCommand.self, BuildCommand.self, BenchCommand.self, EvalCommand.self, InspectCommand.self,
+      RunCommand.self, ChatCommand.self, BuildCommand.self, QuantizeCommand.self, BenchCommand.self, EvalCommand.self,
+      InspectCommand.self,
       ModelsCommand.self, DoctorCommand.self, KernelsCommand.self, TokenizeCommand.self,
     ])
 

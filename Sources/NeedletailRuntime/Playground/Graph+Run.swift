@@ -1,5 +1,4 @@
 import NeedletailCPU
-import NeedletailCompiler
 import NeedletailGraph
 import NeedletailKernels
 
@@ -58,30 +57,10 @@ extension Graph {
     blockSize: Int? = nil
   ) throws -> [String: Values] {
     let tokens = try tokenCount(inputs)
-    let device = try device.make()
-    let limits = PlanLimits(
-      tokens: tokens, sequences: 1, scoredRows: tokens, sequenceLength: max(tokens, 1),
-      blockSize: blockSize ?? (device.catalog.target.device == "cuda" ? 64 : 16))
-    var options = CompilerOptions(precision: PrecisionPolicy(dtype, cache: cache), limits: limits)
-    options.recipe = recipe
-    let plan = try Compiler(catalog: device.catalog).compile(self, options)
-    let loaded = try device.load(
-      plan, weights: ValuesSource(values: weights), blockCount: limits.blocksPerSequence, progress: nil)
-    try loaded.writeSequence(tokens: tokens, blockCount: limits.blocksPerSequence)
-    for node in nodes {
-      guard case .input(let name) = node.op, let values = inputs[name] else { continue }
-      let buffer: Buffer = StepInput(rawValue: name).map { .step($0) } ?? .input(name)
-      let stored = plan.inputs.first { $0.name == name }?.type.dtype ?? self[node.results[0]].dtype
-      try stored.bytes(of: values.elements).withUnsafeBytes { try loaded.write($0, to: buffer) }
-    }
-    let counts = StepCounts(tokens: tokens, sequences: 1, scoredRows: tokens)
-    try loaded.forward(counts, times: nil)
-    var results: [String: Values] = [:]
-    for output in plan.outputs {
-      let elements = try loaded.withOutput(output.name) { try output.type.dtype.floats(in: $0) }
-      results[output.name] = Values(output.type.shape.map { $0.value(in: counts) }, elements)
-    }
-    return results
+    let runner = try GraphRunner(
+      self, on: try device.make(), weights: ValuesSource(values: weights), tokens: tokens, dtype: dtype,
+      recipe: recipe, cache: cache, blockSize: blockSize)
+    return try runner.run(inputs, tokens: tokens)
   }
 
   private func tokenCount(_ inputs: [String: Values]) throws -> Int {
@@ -113,7 +92,7 @@ private struct ValuesSource: WeightSource {
 
 extension LoadedPlan {
   /// Fills the standard inputs for one sequence from position 0 on, all rows scored.
-  fileprivate func writeSequence(tokens: Int, blockCount: Int) throws {
+  func writeSequence(tokens: Int, blockCount: Int) throws {
     func put<Element>(_ values: [Element], _ input: StepInput) throws {
       try values.withUnsafeBytes { try write($0, to: .step(input)) }
     }
@@ -128,7 +107,7 @@ extension LoadedPlan {
 }
 
 extension DType {
-  fileprivate func bytes(of elements: [Float]) throws -> [UInt8] {
+  func bytes(of elements: [Float]) throws -> [UInt8] {
     func pack<Element>(_ convert: (Float) -> Element) -> [UInt8] {
       elements.map(convert).withUnsafeBytes { Array($0) }
     }
@@ -143,7 +122,7 @@ extension DType {
     }
   }
 
-  fileprivate func floats(in bytes: UnsafeRawBufferPointer) throws -> [Float] {
+  func floats(in bytes: UnsafeRawBufferPointer) throws -> [Float] {
     switch self {
     case .float32: Array(bytes.bindMemory(to: Float.self))
     case .float16: bytes.bindMemory(to: Float16.self).map(Float.init)
