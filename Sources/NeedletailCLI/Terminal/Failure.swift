@@ -4,6 +4,7 @@ import NeedletailCPU
 import NeedletailCUDA
 import NeedletailCheckpoint
 import NeedletailKernels
+import NeedletailQuantize
 import NeedletailTokenizer
 
 #if canImport(Glibc)
@@ -33,7 +34,8 @@ enum Failure {
     let code: Int32
     switch error {
     case is UsageError, is LoadError, is CheckpointError, is ConfigError, is ModelError, is GraphError, is CatalogError,
-      is TokenizerError, is ChatTemplateError, is RequestRefusal, is CPUError, is JSONError, is KernelSourceError:
+      is TokenizerError, is ChatTemplateError, is RequestRefusal, is CPUError, is JSONError, is KernelSourceError,
+      is QuantizeError:
       code = 2
     case is RunningError, is EngineError, is CUDAError, is KernelCompileError: code = 1
     case is CancellationError: code = 130
