@@ -52,6 +52,11 @@ extension LanguageModel {
     try parameterNames(ties: ties).entries.map { ($0.name, $0.parameter.checkpointShape) }
   }
 
+  /// Names of parameters that the checkpoint has as [inputs, outputs].
+  public func transposedParameters() throws(ModelError) -> Set<String> {
+    Set(try parameterNames(ties: ties).entries.filter { $0.parameter.isTransposed }.map(\.name))
+  }
+
   /// The graph from token ids to "logits" [tokens, vocabulary], for an engine whose sequences are at most this long; nil:
   /// as long as the model is made for.
   public func trace(maximumSequenceLength: Int? = nil) throws(ModelError) -> Graph {

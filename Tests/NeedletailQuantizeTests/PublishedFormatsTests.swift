@@ -77,6 +77,17 @@ struct PublishedFormatsTests {
       ])
   }
 
+  @Test func parametersStoredAsInputsByOutputs() throws {
+    for example in Self.cases {
+      let folder = try Self.folder(example.name)
+      var shape = example.shape
+      shape.swapAt(shape.count - 1, shape.count - 2)
+      let stored = try folder.stored([(example.parameter, shape)], transposed: [example.parameter])
+      let plain = try folder.stored([(example.parameter, example.shape)])
+      #expect(try stored.matrices[example.parameter]?.read() == plain.matrices[example.parameter]?.read())
+    }
+  }
+
   @Test func otherShapesAreSentences() throws {
     for example in Self.cases {
       let folder = try Self.folder(example.name)

@@ -33,10 +33,13 @@ final class TemporaryFolder {
   }
 
   /// What a directory's matrices are, of parameters of a model.
-  func stored(_ parameters: [(name: String, shape: [Int])]) throws -> QuantizedCheckpoint {
+  func stored(
+    _ parameters: [(name: String, shape: [Int])], transposed: Set<String> = []
+  ) throws -> QuantizedCheckpoint {
     let directory = try ModelDirectory(path)
     guard let config = try QuantizationConfig(directory) else { throw QuantizeError("nothing is quantized") }
-    return try QuantizedCheckpoint(try Checkpoint(directory: path), config, parameters: parameters)
+    return try QuantizedCheckpoint(
+      try Checkpoint(directory: path), config, parameters: parameters, transposed: transposed)
   }
 }
 

@@ -21,13 +21,18 @@ public struct QuantizedCheckpoint: Sendable {
   public let name: String
 
   /// Finds the matrices of a model's parameters, given as its checkpoints have them.
+  /// - Parameter transposed: names of those that ordinary checkpoints have as [inputs, outputs]; codes are always of
+  ///   [outputs, inputs].
   /// - Throws: one sentence where scales are missing, of another shape or of a type that is not read.
   public init(
-    _ checkpoint: Checkpoint, _ config: QuantizationConfig, parameters: [(name: String, shape: [Int])]
+    _ checkpoint: Checkpoint, _ config: QuantizationConfig, parameters: [(name: String, shape: [Int])],
+    transposed: Set<String> = []
   ) throws(CheckpointError) {
     var matrices: [String: StoredMatrix] = [:]
     var tensors: Set<String> = []
-    for (parameter, shape) in parameters where shape.count >= 2 {
+    for (parameter, stored) in parameters where stored.count >= 2 {
+      var shape = stored
+      if transposed.contains(parameter) { shape.swapAt(shape.count - 1, shape.count - 2) }
       let module = parameter.hasSuffix(".weight") ? String(parameter.dropLast(7)) : parameter
       guard let scheme = config.scheme(of: module) else { continue }
       let finder = StoredMatrixFinder(checkpoint: checkpoint, parameter: parameter, module: module, shape: shape)

@@ -5,7 +5,7 @@ struct StoredMatrixFinder {
   let checkpoint: Checkpoint
   let parameter: String
   let module: String
-  /// The parameter's in ordinary checkpoints.
+  /// The parameter's, outputs before inputs.
   let shape: [Int]
 
   /// nil: the parameter is stored as usual, or not at all, of which others tell.
@@ -146,9 +146,7 @@ struct StoredMatrixFinder {
     guard let codes = optional("qweight") else { return nil }
     guard shape.count == 2 else { throw codes.invalid("is of a parameter of shape \(shape); matrices are read") }
     let scales = try tensor("scales")
-    // Checkpoints that keep matrices as [inputs, outputs] give the shape the other way.
-    let isReversed = scales.shape.last != shape[0] && scales.shape.last == shape[1]
-    let (rows, columns) = isReversed ? (shape[1], shape[0]) : (shape[0], shape[1])
+    let (rows, columns) = (shape[0], shape[1])
     guard rows % 8 == 0, columns % 8 == 0 else {
       throw codes.invalid("is of a matrix \([rows, columns]), whose sizes are no multiples of 8")
     }
@@ -194,15 +192,14 @@ struct StoredMatrixFinder {
     guard let scales = checkpoint["\(parameter)_scales"] else {
       throw codes.invalid("is there without \(quoted("\(parameter)_scales"))")
     }
-    // [..., outputs, groups, 16]; ordinary checkpoints have [..., inputs, outputs].
+    // [..., outputs, groups, 16]
     guard codes.shape.count == shape.count + 1, codes.shape.last == 16 else {
       throw codes.invalid("has the shape \(codes.shape); it should end in groups of 16 bytes")
     }
     let leading = Array(codes.shape.dropLast(2))
-    let (outputs, columns) = (leading.last ?? 0, codes.shape[codes.shape.count - 2] * 32)
-    let outer = Array(leading.dropLast())
-    guard [outer + [outputs, columns], outer + [columns, outputs]].contains(shape) else {
-      throw codes.invalid("is of matrices \(outer + [outputs, columns]); the model's are \(shape)")
+    let columns = codes.shape[codes.shape.count - 2] * 32
+    guard shape == leading + [columns] else {
+      throw codes.invalid("is of matrices \(leading + [columns]); the model's are \(shape)")
     }
     try expect(codes, [codes.shape], [.u8])
     try expect(scales, [Array(codes.shape.dropLast())], [.u8, .f8e8m0])
