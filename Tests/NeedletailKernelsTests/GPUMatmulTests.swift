@@ -60,10 +60,12 @@ import Testing
             #expect(tileRows / 128 * tileColumns <= 288 && tileColumns % 16 == 0)
             #expect(launch.sharedBytes <= GPUTraits.h200.sharedBytesPerBlock)
             #expect(launch.cluster == (share == 0 ? 1 : 2) * split)
-            #expect(split == 1 || (gate == nil && tileColumns / 8 % split == 0))
+            let parts = value(launch, "NT_PARTS") ?? 0
+            #expect(parts == 1 || split == 1)
+            #expect(split * parts == 1 || (gate == nil && tileColumns / 8 % (split * parts) == 0))
             let counts = StepCounts(tokens: rows, sequences: 1, scoredRows: 1)
             let blocks = launch.grid[0].value(in: counts)
-            #expect(blocks > 0 && blocks <= 132 && blocks % launch.cluster == 0)
+            #expect(blocks > 0 && blocks <= 132 && blocks % (launch.cluster * parts) == 0)
             // Together the blocks' copies bring each tile whole.
             #expect(launch.tensorMaps[0].box == [64, share == 2 ? tileRows / 2 : min(tileRows, rows)])
             #expect(launch.tensorMaps[1].box == [64, share == 1 || gate != nil ? tileColumns / 2 : tileColumns])
@@ -79,15 +81,44 @@ import Testing
     for rows in [1, 64, 65, 128, 129, 256, 512, 8192] {
       for (n, k) in [(1000, 4096), (4096, 4096), (4096, 14336), (28672, 4096)] {
         var problem = problem(n, k, rows: rows)
-        splits += (value(kernel(problem), "NT_SPLIT") ?? 1) > 1 ? 1 : 0
+        func parts(libraries: Bool = false) -> Int {
+          ["NT_SPLIT", "NT_PARTS"].reduce(1) { $0 * (value(kernel(problem, libraries: libraries), $1) ?? 0) }
+        }
+        splits += parts() > 1 ? 1 : 0
         problem.isDeterministic = true
-        #expect(value(kernel(problem, libraries: true), "NT_SPLIT") == 1)
+        #expect(parts(libraries: true) == 1)
         problem.hasResidual = true
         problem.out = .float32
-        #expect(value(kernel(problem, libraries: true), "NT_SPLIT") == 1)
+        #expect(parts(libraries: true) == 1)
       }
     }
     #expect(splits > 0, "otherwise parts of k are taken, and this test says something")
+  }
+
+  @Test func everyPartOfEveryTileHasABlockAndMemoryForItsSums() {
+    var taken = 0
+    for tile in HopperMatmul.candidates where tile.parts > 1 {
+      for (n, k) in [(1024, 4096), (2048, 8192), (4096, 14336), (6144, 4096)] {
+        for rows in [128, 256, 512, 1024] {
+          let problem = problem(n, k, rows: rows)
+          guard tile.applies(to: problem, on: .h200) else { continue }
+          let launch = problem.launch(tile, on: .h200, x: x, weight: weight, choice: "")
+          let counts = StepCounts(tokens: rows, sequences: 1, scoredRows: 1)
+          let blocks = launch.grid[0].value(in: counts)
+          let tiles = (rows + 127) / 128 * ((n + tile.tileColumns - 1) / tile.tileColumns)
+          #expect(blocks >= tiles * tile.parts && blocks <= 132)
+          let left = tile.tileColumns / tile.parts * (tile.parts - 1) * 128 * 4
+          #expect(blocks * left <= Buffer.counterBytes)
+          taken += 1
+        }
+      }
+    }
+    #expect(taken > 0)
+    var gated = problem(4096, 4096, rows: 256)
+    #expect(HopperMatmul.inParts(2, tileColumns: 128).applies(to: gated, on: .h200))
+    #expect(!HopperMatmul.inParts(2, tileColumns: 64).applies(to: gated, on: .h200), "128 pairs are more than 66")
+    gated.gate = .silu
+    #expect(!HopperMatmul.inParts(2, tileColumns: 128).applies(to: gated, on: .h200))
   }
 
   @Test func fewScoredRowsOfManyDoNotPayForTheOthers() {

@@ -29,7 +29,8 @@ typedef struct {
   nt_i32 w_dtype;    // NT_F32, NT_BF16, NT_F16
   nt_i32 out_dtype;  // NT_F32, NT_BF16, NT_F16
   nt_i32 reserved;
+  nt_u32 *counters;  // GPUs: words that are zero before and after each launch
 } nt_matmul_arguments;
-NT_CHECK_SIZE(nt_matmul_arguments, 88);
+NT_CHECK_SIZE(nt_matmul_arguments, 96);
 
 #endif

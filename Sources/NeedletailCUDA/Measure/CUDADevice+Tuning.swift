@@ -70,6 +70,7 @@ private final class ProductBench {
   private let memory: SharedBuffer
   /// Bytes of a weight, activations, result and residual of the largest product.
   private let regionBytes: Int
+  private let counters: DeviceBuffer
 
   init(_ device: CUDADevice, _ problems: [ProductProblem], librariesAllowed: Bool) throws {
     self.device = device
@@ -82,6 +83,8 @@ private final class ProductBench {
         max(problem.n * problem.k * 4, problem.maximumRows * max(problem.k, problem.n) * 4)
       }.max() ?? 256
     memory = try SharedBuffer(context, byteCount: (regionBytes + 255) / 256 * 256 * (Self.l2Rounds + 4))
+    counters = try DeviceBuffer(context, byteCount: Buffer.counterBytes)
+    try stream.fill(counters.address, byteCount: Buffer.counterBytes, with: 0)
     try stream.fillRandomly(memory.address, byteCount: memory.byteCount, .bfloat16)
   }
 
@@ -121,7 +124,8 @@ private final class ProductBench {
       return try LoadedVariant(
         PlanVariant(maximumTokens: rows, launches: launches, activationBytes: 0, placements: []), limits: limits,
         blockCount: 1, modules: modules, products: products, options: device.options, driver: context.driver
-      ) { [memory] reference in
+      ) { [memory, counters = counters.address] reference in
+        if case .counters = reference.buffer { return counters }
         if case .weight = reference.buffer { return memory.address + UInt64(round) * region }
         let number = places[reference] ?? UInt64(places.count)
         places[reference] = number

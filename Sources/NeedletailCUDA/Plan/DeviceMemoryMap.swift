@@ -5,8 +5,6 @@ import NeedletailKernels
 struct DeviceMemoryMap: Sendable {
   /// Regions start at multiples of it, which suits every copy and every tensor map.
   static let alignment = 1024
-  /// Counters of blocks that wait for each other.
-  static let counterBytes = 1 << 20
   /// Penalties, biases and masks of a step; steps that need more get more.
   static let samplingTailBytes = 4 << 20
   /// What the driver takes for modules, local memory and graphs, besides what is planned.
@@ -46,7 +44,7 @@ struct DeviceMemoryMap: Sendable {
     regions[.activations] = add(plan.activationBytes)
     for input in plan.inputs { regions[.input(input.name)] = add(input.type.bytes(in: limits.maximumCounts)) }
     for output in plan.outputs { regions[.output(output.name)] = add(output.type.bytes(in: limits.maximumCounts)) }
-    regions[.counters] = add(Self.counterBytes)
+    regions[.counters] = add(Buffer.counterBytes)
     for _ in 0..<2 {
       sides.append(
         Side(

@@ -1,12 +1,11 @@
 import NeedletailCUDA
+import NeedletailKernels
 import NeedletailTesting
 
 /// The operands of one problem in the GPU's memory, between bytes that must stay as they are. What is read by mistake is
 /// not a number.
 final class KernelMemory {
   private static let margin = 512
-  /// Words that are zero before and after each launch.
-  static let counterBytes = 1 << 20
 
   private let gpu: GPU
   private let pinned: PinnedBuffer
@@ -35,8 +34,8 @@ final class KernelMemory {
     self.gpu = gpu
     pinned = try PinnedBuffer(gpu.context, byteCount: byteCount)
     buffer = try DeviceBuffer(gpu.context, byteCount: byteCount)
-    counters = try DeviceBuffer(gpu.context, byteCount: Self.counterBytes)
-    try gpu.stream.fill(counters.address, byteCount: Self.counterBytes, with: 0)
+    counters = try DeviceBuffer(gpu.context, byteCount: Buffer.counterBytes)
+    try gpu.stream.fill(counters.address, byteCount: Buffer.counterBytes, with: 0)
   }
 
   /// Puts operands and scratch memory, which starts as NaN, into place.
@@ -148,11 +147,11 @@ final class KernelMemory {
 
   /// Whether the counters are all zero again.
   func countersAreZero() throws -> Bool {
-    let bytes = UnsafeMutableRawBufferPointer(rebasing: pinned.bytes[..<Self.counterBytes])
+    let bytes = UnsafeMutableRawBufferPointer(rebasing: pinned.bytes[..<Buffer.counterBytes])
     try gpu.stream.copy(fromDevice: counters.address, to: bytes)
     try gpu.stream.synchronize()
     let isZero = bytes.bindMemory(to: UInt64.self).allSatisfy { $0 == 0 }
-    if !isZero { try gpu.stream.fill(counters.address, byteCount: Self.counterBytes, with: 0) }
+    if !isZero { try gpu.stream.fill(counters.address, byteCount: Buffer.counterBytes, with: 0) }
     return isZero
   }
 }

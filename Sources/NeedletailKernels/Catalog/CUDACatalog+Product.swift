@@ -128,6 +128,7 @@ extension CUDACatalog {
     builder.bind(\.bias, operands.bias?.reference)
     builder.bind(\.residual, operands.residual?.reference)
     builder.bind(\.out, call.out.reference)
+    builder.bind(\.counters, BufferReference(.counters))
     builder.count(\.rows, problem.rows)
     builder.arguments.x_stride = Int64(problem.k)
     builder.arguments.out_stride = Int64(problem.width)

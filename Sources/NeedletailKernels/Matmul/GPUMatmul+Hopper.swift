@@ -21,6 +21,9 @@ struct HopperMatmul: Hashable, Sendable {
   var sharing: Sharing
   /// Parts of k, each of a block (or pair) of the cluster.
   var splits: Int
+  /// Parts of k, each of a block or pair of its own, that are summed through the second-level cache: for one tile or
+  /// pair of tiles each, where clusters of more than two blocks would leave multiprocessors idle.
+  var parts = 1
   /// Tiles of rows, or pairs of them, that are walked together.
   var group: Int
 
@@ -33,6 +36,13 @@ struct HopperMatmul: Hashable, Sendable {
     self.group = group
     let left = GPUTraits.h200.sharedBytesPerBlock - Self.fixedBytes(panelPitch: 160)
     stages = min(8, left / Self.stageBytes(tileRows, tileColumns))
+  }
+
+  /// Tiles of 128 rows with parts of k that are summed through the second-level cache.
+  static func inParts(_ parts: Int, tileColumns: Int, _ sharing: Sharing = .weight) -> HopperMatmul {
+    var tile = HopperMatmul(128, tileColumns, sharing)
+    tile.parts = parts
+    return tile
   }
 
   /// Bytes of a stage and its barriers.
@@ -63,6 +73,12 @@ struct HopperMatmul: Hashable, Sendable {
     let columns = tileWidth * (sharing == .activations ? 2 : 1)
     return (tileRows * (sharing == .weight ? 2 : 1), (problem.width + columns - 1) / columns)
   }
+
+  /// Units of the most rows.
+  func units(_ problem: ProductProblem) -> Int {
+    let extents = unitExtents(problem)
+    return (problem.maximumRows + extents.rows - 1) / extents.rows * extents.columns
+  }
 }
 
 extension HopperMatmul {
@@ -74,6 +90,9 @@ extension HopperMatmul {
         for splits in [1, 2] {
           list.append(HopperMatmul(128, columns, sharing, splits: splits))
           if columns <= 128 { list.append(HopperMatmul(256, columns, sharing, splits: splits)) }
+        }
+        for parts in 2...4 where sharing != .activations {
+          list.append(.inParts(parts, tileColumns: columns, sharing))
         }
       }
     }
@@ -89,29 +108,41 @@ extension HopperMatmul {
     if sharing == .weight, problem.maximumRows <= tileRows { return false }
     // Of the rows that a large step may score, most steps score few: they must not pay for a pair's or a tall tile's.
     if problem.rows.unit == .scoredRows, sharing == .weight || tileRows > 128 { return false }
-    guard splits > 1 else { return true }
+    guard splits > 1 || parts > 1 else { return true }
     if problem.isDeterministic { return false }
+    if parts > 1 { return problem.gate == nil && hasRoom(forPartsOf: problem, on: gpu) }
     // Larger tiles have no registers left for the sums of parts.
     return problem.gate == nil && tileColumns / 8 % splits == 0 && tileRows * tileColumns <= 128 * 144
   }
 
+  /// Whether every part of every tile has a block or pair, registers for its sums, and memory to leave them in.
+  private func hasRoom(forPartsOf problem: ProductProblem, on gpu: GPUTraits) -> Bool {
+    let blocks = units(problem) * parts * clusterSize
+    let (ownColumns, others) = (tileColumns / parts, parts - 1)
+    guard splits == 1, tileRows == 128, tileColumns % (8 * parts) == 0 else { return false }
+    // Single blocks with wide tiles, or that each read the weight, measured slower than what else there is.
+    if sharing == .nothing, problem.maximumRows > tileRows || tileColumns > 64 { return false }
+    return others * ownColumns <= 96 && blocks <= Self.clusters(of: clusterSize, on: gpu) * clusterSize
+      && blocks * others * ownColumns * tileRows * 4 <= Buffer.counterBytes
+  }
+
   /// Microseconds by a model of the kernel, fitted to 217 measurements on an H200 (its choices take 0.6 % longer than the
   /// best of those measured). A chunk of k takes the longer of multiplying, at the clock that the power allows, and of
-  /// bringing 61 bytes a cycle; a tile's end takes as long as its sums are many, a sum of parts of k 1.8 us. A last wave
-  /// that is not full costs less than a full one, since the others then have more power. The weight comes from memory at
-  /// least once.
+  /// bringing 61 bytes a cycle; a tile's end takes as long as its sums are many, a sum of parts of k 1.8 us in a
+  /// cluster, else 1.2 us and 15 bytes a cycle (fitted to 52 measurements more). A last wave that is not full costs less
+  /// than a full one, since the others then have more power. The weight comes from memory at least once.
   func microseconds(_ problem: ProductProblem, on gpu: GPUTraits) -> Double {
-    let extents = unitExtents(problem)
-    let units = (problem.maximumRows + extents.rows - 1) / extents.rows * extents.columns
-    let share = Double(units) / Double(max(1, Self.clusters(of: clusterSize, on: gpu)))
+    let share = Double(units(problem) * parts) / Double(max(1, Self.clusters(of: clusterSize, on: gpu)))
     let waves = share <= 1 ? 1 : 0.83 * share.rounded(.up) + 0.17 * share
     let elements = Double(tileRows * tileColumns)
     let multiplyingChunk = elements / 32 * 1.06 + (sharing == .activations ? 98 : 63)
     let rowsBrought = sharing == .activations ? tileRows : min(tileRows, problem.maximumRows)
     var chunk = max(multiplyingChunk, Double((rowsBrought + tileColumns) * 128) / 61)
     if sharing == .nothing, problem.maximumRows > tileRows { chunk *= 1.02 }
-    let chunks = Double((problem.k + 64 * splits - 1) / (64 * splits))
-    let end = elements / 7 + (splits > 1 ? 3200 : 0) + (clusterSize > 2 ? 200 : 0)
+    let chunks = Double((problem.k + 64 * splits * parts - 1) / (64 * splits * parts))
+    let left = elements * 4 * Double(parts - 1) / Double(parts)
+    let exchange = splits > 1 ? 3200 : parts > 1 ? 2200 + left / 15 : 0
+    let end = elements / 7 + exchange + (clusterSize > 2 ? 200 : 0)
     let multiplying = (waves * (chunks * chunk + end) + (clusterSize > 1 ? 1300 : 1000)) / 1780
     let reading = Double(problem.n * problem.k * problem.weight.byteCount) / 4.16e6
     return max(multiplying, reading) + 0.16 * min(multiplying, reading)
@@ -142,13 +173,14 @@ extension ProductProblem {
       [
         ("NT_IN", Int(self.weight.rawValue)), ("NT_TILE_M", tile.tileRows), ("NT_TILE_N", tile.tileColumns),
         ("NT_STAGES", tile.stages), ("NT_SHARE", tile.sharing.rawValue), ("NT_SPLIT", tile.splits),
-        ("NT_GROUP", tile.group), ("NT_X_ROWS", oddRows),
+        ("NT_PARTS", tile.parts), ("NT_GROUP", tile.group), ("NT_X_ROWS", oddRows),
       ])
     let blocks = HopperMatmul.clusters(of: tile.clusterSize, on: gpu) * tile.clusterSize
+    let blocksOfColumns = extents.columns * tile.parts * tile.clusterSize
     let halvesWeight = tile.sharing == .weight || gate != nil
     return GPULaunch(
       function,
-      grid: [GridExtent(rows, per: extents.rows, times: extents.columns * tile.clusterSize, limit: blocks)],
+      grid: [GridExtent(rows, per: extents.rows, times: blocksOfColumns, limit: blocks)],
       threads: 384, sharedBytes: tile.sharedBytes(panelsAreFloat32: hasResidual || out == .float32),
       cluster: tile.clusterSize,
       tensorMaps: [

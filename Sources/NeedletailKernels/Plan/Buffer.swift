@@ -18,10 +18,14 @@ public enum Buffer: Hashable, Sendable, Codable {
   case input(String)
   /// A wanted value.
   case output(String)
-  /// Integers that are zero before and after every launch (CUDA device: blocks of a launch count themselves).
+  /// Words that are zero before and after every launch (CUDA device: blocks of a launch count themselves, or leave each
+  /// other what is not zero).
   case counters
   /// The tokens that the step before has chosen, int32 [scored rows] (CUDA device).
   case chosenTokens
+
+  /// Bytes of `counters`.
+  public static let counterBytes = 8 << 20
 }
 
 /// A place in a buffer.

@@ -29,12 +29,10 @@ struct BufferSizes {
     case .cache(let layer): plan.caches.indices.contains(layer) ? blockSize * plan.caches[layer].bytesPerToken : nil
     case .input(let name): plan.inputs.first { $0.name == name }?.type.bytes(in: counts)
     case .output(let name): plan.outputs.first { $0.name == name }?.type.bytes(in: counts)
-    case .counters: plan.target.device == "cuda" ? Self.counterBytes : nil
+    case .counters: plan.target.device == "cuda" ? Buffer.counterBytes : nil
     case .chosenTokens: plan.target.device == "cuda" ? counts.scoredRows * 4 : nil
     }
   }
-
-  private static let counterBytes = 1 << 20
 
   private func bytes(of input: StepInput) -> Int {
     switch input {

@@ -73,7 +73,8 @@ public struct LargeProductCase: KernelCase {
     return nt_matmul_arguments(
       x: all.x, w: all.w, bias: UnsafeRawPointer(all.bias), residual: UnsafeRawPointer(all.residual), out: all.out,
       rows: all.rows, x_stride: all.x_stride, out_stride: all.out_stride, n: all.n, k: all.k,
-      x_dtype: product.x.rawValue, w_dtype: product.weight.rawValue, out_dtype: product.out.rawValue, reserved: 0)
+      x_dtype: product.x.rawValue, w_dtype: product.weight.rawValue, out_dtype: product.out.rawValue, reserved: 0,
+      counters: address("counters")?.assumingMemoryBound(to: UInt32.self))
   }
 
   /// What it writes.

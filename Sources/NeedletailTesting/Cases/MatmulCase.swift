@@ -100,7 +100,8 @@ public struct MatmulCase: KernelCase {
     nt_matmul_arguments(
       x: address("x"), w: address("w"), bias: address("bias"), residual: address("residual"), out: address("out"),
       rows: Int64(rows), x_stride: Int64(xRows.stride), out_stride: Int64(outRows.stride), n: Int32(n), k: Int32(k),
-      x_dtype: x.rawValue, w_dtype: weight.rawValue, out_dtype: out.rawValue, reserved: 0)
+      x_dtype: x.rawValue, w_dtype: weight.rawValue, out_dtype: out.rawValue, reserved: 0,
+      counters: address("counters")?.assumingMemoryBound(to: UInt32.self))
   }
 
   /// What it writes.

@@ -4,19 +4,25 @@
 // chunks of 64 through a ring of stages; two warpgroups multiply, each half of the tile's rows, and write what they
 // hold. Blocks of a cluster share: with NT_SHARE = 1 two row tiles get the same rows of the weight, with NT_SHARE = 2
 // two column tiles the same rows of x; each block brings half of it for both. With NT_SPLIT > 1 blocks take parts of
-// k; each then sums a part of the columns over the blocks, in their order, out of their shared memory.
+// k; each then sums a part of the columns over the blocks, in their order, out of their shared memory. With NT_PARTS >
+// 1 neighbouring clusters take parts of k, of one tile or pair each, and sum through the second-level cache, since
+// clusters of more than two blocks would leave multiprocessors out.
 //
-// Definitions: NT_IN, NT_OUT (types.h), NT_TILE_M (128, 256), NT_TILE_N, NT_STAGES, NT_SHARE, NT_SPLIT, NT_GROUP (row
-// tiles or pairs of them that are walked together for each column tile, so that what they read stays in the second-
-// level cache), NT_X_ROWS (rows of x's map where they are no multiple of a unit's rows, else 0), NT_GATE (an
-// activation, or -1), NT_BIAS, NT_RESIDUAL (0, 1). n and k: any; k a multiple of 8.
+// Definitions: NT_IN, NT_OUT (types.h), NT_TILE_M (128, 256), NT_TILE_N, NT_STAGES, NT_SHARE, NT_SPLIT, NT_PARTS (1 if
+// not defined), NT_GROUP (row tiles or pairs of them that are walked together for each column tile, so that what they
+// read stays in the second-level cache), NT_X_ROWS (rows of x's map where they are no multiple of a unit's rows, else
+// 0), NT_GATE (an activation, or -1), NT_BIAS, NT_RESIDUAL (0, 1). n and k: any; k a multiple of 8.
 // Parameters: nt_matmul_arguments; maps of x and of w, with boxes of 64 columns under the 128-byte swizzle: TILE_M
 // rows of x (half of them where x is shared, else at most NT_X_ROWS), TILE_N of w (half of them where w is shared or
 // gated).
 // The ways of CUTLASS's and DeepGEMM's Hopper kernels: a warp that only copies, registers moved to those that multiply.
 #include "common/cluster.cuh"
 #include "common/launch.cuh"
+#include "matmul/epilogue.cuh"
 #include "matmul/sm90_ring.cuh"
+#if NT_PARTS > 1
+#include "matmul/sm90_parts.cuh"
+#endif
 
 // With parts of k: every block leaves its sums in its own shared memory, where the ring was.
 __device__ __forceinline__ void nt_leave_part(const float (&sums)[M_TILES][TILE_N / 2], char *memory) {
@@ -82,10 +88,12 @@ extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
   if constexpr (CLUSTER > 1) nt_cluster_meet();
   nt_let_successors_start();
 
-  const nt_tiles tiles(arguments, blockIdx.x / CLUSTER, gridDim.x / CLUSTER);
+  constexpr int PARTS = NT_SPLIT * NT_PARTS;
+  const nt_tiles tiles(arguments, blockIdx.x / CLUSTER / NT_PARTS, gridDim.x / CLUSTER / NT_PARTS);
+  const int part = NT_PARTS == 1 ? (int)split : (int)(blockIdx.x / CLUSTER) % NT_PARTS;
   const int chunks_of_k = (arguments.k + 63) / 64;
-  const int first_chunk = chunks_of_k * (int)split / NT_SPLIT;
-  const int chunks = chunks_of_k * ((int)split + 1) / NT_SPLIT - first_chunk;
+  const int first_chunk = chunks_of_k * part / PARTS;
+  const int chunks = chunks_of_k * (part + 1) / PARTS - first_chunk;
 
   if (warp >= 8) {
     asm volatile("setmaxnreg.dec.sync.aligned.u32 40;");
@@ -145,8 +153,8 @@ extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
       writer.own_row = tile.own_row;
       writer.own_column = tile.own_column;
       if constexpr (NT_RESIDUAL) {
-        constexpr int OWN = TILE_WIDTH / NT_SPLIT;
-        nt_prefetch_residual(arguments, tile, column + (int)split * OWN, OWN);
+        constexpr int OWN = TILE_WIDTH / PARTS;
+        nt_prefetch_residual(arguments, tile, column + part * OWN, OWN);
       }
       float sums[M_TILES][TILE_N / 2];
       consumer.multiply(sums, chunks);
@@ -169,6 +177,17 @@ extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
         // The copy engine may write there again once every block has read.
         nt_fence_async_shared();
         nt_cluster_meet();
+#if NT_PARTS > 1
+      } else if constexpr (NT_PARTS > 1) {
+        const int own = column + part * (PART_BLOCKS * 8);
+        typename Writer::Residuals<PART_BLOCKS> residuals;
+        writer.load<PART_BLOCKS>(residuals, row, own);
+        float total[PART_BLOCKS * 4];
+        nt_parts(arguments, unit, share, part).sum(total, sums[0]);
+        if constexpr (NT_BIAS) nt_add_bias<PART_BLOCKS>(total, bias + own, width - own);
+        writer.write<PART_BLOCKS>(total, residuals, row, own);
+        break;  // a tile for each cluster
+#endif
       } else {
 #pragma unroll
         for (int m = 0; m < M_TILES; m++) {

@@ -82,7 +82,7 @@ struct nt_consumer {
 
   __device__ __forceinline__ void multiply(float (&sums)[M_TILES][TILE_N / 2], int chunks) {
     const int group = threadIdx.x / 128;
-    if (NT_SPLIT > 1 && chunks == 0) {
+    if (NT_SPLIT * NT_PARTS > 1 && chunks == 0) {
 #pragma unroll
       for (int m = 0; m < M_TILES; m++) {
 #pragma unroll

@@ -6,6 +6,9 @@
 #ifndef NT_X_ROWS
 #define NT_X_ROWS 0
 #endif
+#ifndef NT_PARTS
+#define NT_PARTS 1
+#endif
 
 enum {
   TILE_M = NT_TILE_M,
@@ -26,7 +29,8 @@ enum {
 
 static_assert(TILE_M % 128 == 0 && TILE_N % 16 == 0, "whole instructions");
 static_assert(M_TILES * TILE_N <= 288, "sums in registers");
-static_assert(!(GATED && NT_SPLIT > 1), "a gate needs whole sums");
+static_assert(!(GATED && NT_SPLIT * NT_PARTS > 1), "a gate needs whole sums");
+static_assert(NT_PARTS == 1 || (NT_SPLIT == 1 && TILE_M == 128), "one way to sum parts, in registers");
 static_assert(NT_SPLIT == 1 || TILE_N / 8 % NT_SPLIT == 0, "columns for each part of k");
 static_assert(NT_SPLIT == 1 || TILE_M * TILE_N * 4 <= NT_STAGES * STAGE_BYTES, "parts lie where the ring was");
 

@@ -23,7 +23,9 @@ extension GPUCheck {
     GPUCheck.repeats("repeat/matmul", runs: 200) {
       var residual = ProductCase(rows: 300, n: 1024, k: 4096, out: .float32)
       residual.hasResidual = true
-      return [LargeProductCase(residual), LargeProductCase(ProductCase(rows: 128, n: 512, k: 2048))]
+      // The model of the kernel takes parts of k for the last two, in clusters or through the second-level cache.
+      let cases = [residual, ProductCase(rows: 128, n: 512, k: 2048), ProductCase(rows: 250, n: 1536, k: 4096)]
+      return cases.map(LargeProductCase.init)
     } plan: {
       plan($0, $1)
     },
