@@ -30,7 +30,7 @@ typedef struct {
   nt_matmul_arguments product;  // w_dtype NT_I8, NT_F8E4M3, NT_U4, NT_F4E2M1
   nt_coded_panels coding;
 } nt_coded_matmul_arguments;
-NT_CHECK_SIZE(nt_coded_matmul_arguments, 136);
+NT_CHECK_SIZE(nt_coded_matmul_arguments, 144);
 
 // grouped_matmul with such weights; x_scales counts the rows of x.
 typedef struct {
