@@ -1,4 +1,5 @@
 import NeedletailCPU
+import NeedletailCompiler
 import NeedletailGraph
 import NeedletailKernels
 
