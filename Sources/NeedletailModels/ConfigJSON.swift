@@ -101,6 +101,23 @@ public struct ConfigJSON: Sendable {
     return try ConfigJSON(json, file: file, prefix: prefix + name + ".")
   }
 
+  /// The members of a field that is an object and has to be there.
+  func required(_ name: String) throws(ConfigError) -> ConfigJSON {
+    guard let group = try group(name) else { throw missing(name) }
+    return group
+  }
+
+  /// The members of each element of a field that is an array of objects, or nil where it is missing or null.
+  public func groups(_ name: String) throws(ConfigError) -> [ConfigJSON]? {
+    guard let json = value(name) else { return nil }
+    guard let elements = json.array else { throw ConfigError("\(path(of: name)) is \(json.summary), not an array") }
+    var groups: [ConfigJSON] = []
+    for (index, element) in elements.enumerated() {
+      groups.append(try ConfigJSON(element, file: file, prefix: "\(prefix)\(name)[\(index)]."))
+    }
+    return groups
+  }
+
   /// The members of a field if it is an object, nil for every other value.
   func group(ifObject name: String) throws(ConfigError) -> ConfigJSON? {
     object[name]?.object == nil ? nil : try group(name)

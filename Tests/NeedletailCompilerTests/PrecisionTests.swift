@@ -35,6 +35,39 @@ struct PrecisionTests {
         """)
   }
 
+  /// What chooses experts keeps its own type where the policy has one: the router's matrix and the rows that it multiplies,
+  /// which the experts read, too.
+  @Test func routersHaveATypeOfTheirOwn() throws {
+    var policy = PrecisionPolicy(.bfloat16)
+    policy.routers = .float32
+    try expect(
+      .precision, context: PassContext(precision: policy) { _ in .bfloat16 },
+      of: """
+        %0 = input() {name=x} : real[tokens, 8]
+        %1 = weight() {parts="norm[8]"} : real[8]
+        %2 = rms_norm(%0, %1) {eps=1e-05} : real[tokens, 8]
+        %3 = weight() {parts="gate[4, 8]"} : real[4, 8]
+        %4 = linear(%2, %3) : real[tokens, 4]
+        %5, %6 = route(%4) {chosen=2, scoring=softmax} : int32[tokens, 2], float32[tokens, 2]
+        %7 = weight() {parts="w[8, 8]"} : real[8, 8]
+        %8 = linear(%2, %7) : real[tokens, 8]
+        output y = %8
+        output w = %6
+        """,
+      gives: """
+        %0 = input() {name=x} : float32[tokens, 8]
+        %1 = weight() {parts="norm[8]"} : float32[8]
+        %2 = rms_norm(%0, %1) {eps=1e-05} : float32[tokens, 8]
+        %3 = weight() {parts="gate[4, 8]"} : float32[4, 8]
+        %4 = linear(%2, %3) : float32[tokens, 4]
+        %5, %6 = route(%4) {chosen=2, scoring=softmax} : int32[tokens, 2], float32[tokens, 2]
+        %7 = weight() {parts="w[8, 8]"} : bfloat16[8, 8]
+        %8 = linear(%2, %7) : float32[tokens, 8]
+        output y = %8
+        output w = %6
+        """)
+  }
+
   @Test func aValueThatOthersReadTooKeepsTheStreamsType() throws {
     let types = try typesAfterPrecision(
       """

@@ -15,7 +15,7 @@ import Testing
     return (try parameters(config), try parameters(whole))
   }
 
-  @Test(arguments: [("gemma-3-4b-text", "gemma3"), ("mistral-tied", "mistral3")])
+  @Test(arguments: [("gemma-3-4b-text", "gemma3"), ("mistral-tied", "mistral3"), ("deepseek-v3-tied", "kimi_k25")])
   func besideImages(_ list: String, _ modelType: String) throws {
     let (own, inside) = try inside(list, as: .string(modelType))
     #expect(own.count > 20)
@@ -29,6 +29,30 @@ import Testing
       (name.hasPrefix("model.") ? "model.language_model." + name.dropFirst(6) : name, shape)
     }
     #expect(inside == Dictionary(uniqueKeysWithValues: renamed))
+  }
+
+  /// Experts of Qwen3-VL are stacked, with matrices [inputs, outputs].
+  @Test func qwen3VLMixtures() throws {
+    let config: JSON = .object(
+      JSONObject([
+        ("model_type", "qwen3_vl_moe"),
+        (
+          "text_config",
+          .object(
+            JSONObject([
+              ("model_type", "qwen3_vl_moe_text"), ("hidden_size", 32), ("num_attention_heads", 4),
+              ("num_key_value_heads", 2), ("intermediate_size", 48), ("moe_intermediate_size", 24),
+              ("num_experts", 6), ("num_experts_per_tok", 2), ("num_hidden_layers", 1), ("vocab_size", 96),
+              ("max_position_embeddings", 128), ("tie_word_embeddings", false),
+            ]))
+        ),
+      ]))
+    let model = try ModelTable.standard.model(for: ConfigJSON(config))
+    let shapes = Dictionary(uniqueKeysWithValues: try model.parameters().map { ($0.name, $0.shape) })
+    #expect(shapes["model.language_model.layers.0.mlp.experts.gate_up_proj"] == [6, 32, 48])
+    #expect(shapes["model.language_model.layers.0.mlp.experts.down_proj"] == [6, 24, 32])
+    #expect(try model.trace().text.contains("renormalizes=true"))
+    #expect(model.ignores("model.visual.blocks.0.norm1.weight"))
   }
 
   @Test func otherModelsAreIgnored() throws {

@@ -10,12 +10,15 @@ extension Pass {
     let operands = graph.valuesOnlyProductsRead()
     let stream = graph.valuesOfTheStream()
     let logits = graph.valuesThatChooseExperts()
+    let routers = policy.routers == nil ? [] : graph.valuesProductsRead(thatGive: logits)
     let uses = graph.uses()
     let wasReal = graph.outputs.map { graph[$0.value].dtype == .real }
     for node in graph.nodes {
       for result in node.results where graph[result].dtype == .real {
         switch node.op {
-        case .weight(let weight): graph[result].dtype = policy.storage(of: weight, in: context.storedType)
+        case .weight(let weight):
+          let usual = policy.storage(of: weight, in: context.storedType)
+          graph[result].dtype = routers.contains(result) ? policy.routers ?? usual : usual
         case .input: graph[result].dtype = policy.stream
         case .ropeTable: graph[result].dtype = .float32
         case .slice, .reshape: graph[result].dtype = graph[node.inputs[0]].dtype
@@ -24,6 +27,8 @@ extension Pass {
           graph[result].dtype =
             if isOutput {
               policy.logits
+            } else if routers.contains(result) {
+              policy.routers ?? policy.dtype
             } else if operands.contains(result) {
               policy.dtype
             } else {
@@ -65,6 +70,15 @@ extension Graph {
     var values: Set<Value> = []
     for node in nodes {
       if case .route = node.op { values.insert(node.inputs[0]) }
+    }
+    return values
+  }
+
+  /// What products read that give some values: routers' matrices, and what these multiply.
+  fileprivate func valuesProductsRead(thatGive results: Set<Value>) -> Set<Value> {
+    var values: Set<Value> = []
+    for node in nodes where node.results.contains(where: results.contains) {
+      if case .linear = node.op { values.formUnion(node.inputs) }
     }
     return values
   }

@@ -13,7 +13,11 @@ public struct CPUCatalog: KernelCatalog {
   public var target: Target { Target(device: "cpu", architecture: instructionSet.name) }
 
   /// Operands of products are stored as asked, everything between them as float32.
-  public func precision(_ dtype: DType, cache: DType?) -> PrecisionPolicy { PrecisionPolicy(dtype, cache: cache) }
+  public func precision(_ dtype: DType, cache: DType?) -> PrecisionPolicy {
+    var policy = PrecisionPolicy(dtype, cache: cache)
+    policy.routers = .float32
+    return policy
+  }
 
   /// Ordinary numbers and codes of 8 bits.
   public var cacheTypes: Set<DType> { [.float32, .bfloat16, .float16, .float8e4m3, .int8] }

@@ -18,6 +18,9 @@ public struct PrecisionPolicy: Hashable, Sendable, Codable {
   public var logits: DType
   /// Of matrices; nil: as the checkpoint stores them if it does in 16 bits or fewer, else like the operands.
   public var matrices: DType?
+  /// Of routers' matrices and of what they multiply; nil: as of other products. Which experts a token gets depends on
+  /// differences of logits, so that what is lost here is not a little noise but now and then another expert.
+  public var routers: DType?
 
   /// A policy; `cache` is stored like the operands and `intermediates` like the stream unless they are given.
   public init(

@@ -8,12 +8,15 @@ public struct RMSNorm: UnaryLayer {
   public let eps: Float
   /// 1 for models that store weight - 1.
   public let weightOffset: Float
+  /// What the checkpoint calls the weight, where it is not "weight".
+  public let checkpointNames: [String: String]
 
   /// A norm over a width.
-  public init(_ width: Int, eps: Float, weightOffset: Float = 0) {
+  public init(_ width: Int, eps: Float, weightOffset: Float = 0, names: [String: String] = [:]) {
     weight = Parameter([width])
     self.eps = eps
     self.weightOffset = weightOffset
+    checkpointNames = names
   }
 
   /// [rows, width] -> [rows, width]

@@ -53,14 +53,22 @@ public struct TextConfig<Text: FieldsConfig, Place: TextPlace>: FieldsConfig {
   public var logitSoftcap: Float? { text.logitSoftcap }
   /// As the text model's.
   public var headBias: Bool { text.headBias }
-  /// The other models.
-  public var ignoredPrefixes: [String] { Place.ignoredPrefixes }
+  /// The other models, and what the text model's checkpoint may have.
+  public var ignoredPrefixes: [String] { Place.ignoredPrefixes + text.ignoredPrefixes }
+  /// As the text model's.
+  public var ignoredLayerCount: Int { text.ignoredLayerCount }
+  /// As the text model's.
+  public var embeddingNorm: (any UnaryLayer)? { text.embeddingNorm }
+  /// As the text model's.
+  public var finalNorm: (any UnaryLayer)? { text.finalNorm }
 }
 
-/// The text model under "language_model", beside one for images: Gemma 3, Llama 4, Mistral Small 3.
+/// The text model under "language_model", beside one for images: Gemma 3, Llama 4, Mistral Small 3, Kimi-K2.5.
 public enum LanguageModelPlace: TextPlace {
   /// The text model.
   public static let stackNames = ["model": "language_model.model", "lmHead": "language_model.lm_head"]
   /// The others.
-  public static let ignoredPrefixes = ["vision_tower.", "vision_model.", "multi_modal_projector."]
+  public static let ignoredPrefixes = [
+    "vision_tower.", "vision_model.", "multi_modal_projector.", "mm_projector.",
+  ]
 }

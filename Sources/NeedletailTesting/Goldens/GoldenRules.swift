@@ -15,14 +15,22 @@ public enum GoldenRules {
     }
   }
 
-  /// Cases with mixtures of experts. In 16 bits a token may get another expert where two are nearly equal, which is no error:
-  /// not the error of all logits counts there, but the median of the errors of positions, over all prompts.
+  /// What counts as the error of a prompt's logits, all of them or the last ones: the relative error; in 16 bits of cases
+  /// with mixtures of experts the median of the relative errors of positions.
+  public static func error(_ logits: [Float], _ prompt: GoldenPrompt, isRouted: Bool) -> Double {
+    let found = logits.suffix(prompt.logits.count)
+    guard isRouted else { return relativeError(found, prompt.logits) }
+    let width = logits.count / max(prompt.tokens.count, 1)
+    return median(rowErrors(found, prompt.logits, rows: prompt.logits.count / max(width, 1)))
+  }
+
+  /// Cases with mixtures of experts. In 16 bits a token may get another expert where two are nearly equal, which is no error.
   public static func isRouted(_ name: String) -> Bool {
     routed.contains(name) || name.contains("moe")
   }
 
   private static let routed: Set<String> = [
-    "dbrx", "deepseek_v2", "deepseek_v3", "gpt_oss", "kimi_k2", "llama4_text", "mixtral",
+    "dbrx", "deepseek_v2", "deepseek_v3", "gpt_oss", "grok1", "kimi_k2", "llama4_text", "minimax_m2", "mixtral",
   ]
 
   /// The relative error of each row of logits.

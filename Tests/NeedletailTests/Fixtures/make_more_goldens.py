@@ -318,6 +318,11 @@ def glm4_moe():
         attention_bias=True)
 
 @case
+def minimax_m2():
+    return T.MiniMaxM2Config(**LLAMA | dict(intermediate_size=24), head_dim=12, num_local_experts=6, num_experts_per_tok=3,
+                             rotary_dim=6)
+
+@case
 def dbrx():
     return T.DbrxConfig(d_model=32, n_heads=4, n_layers=2, max_seq_len=128, vocab_size=97,
         attn_config=dict(kv_n_heads=2, clip_qkv=1.0, rope_theta=5e4), ffn_config=dict(hidden_size=32, ffn_hidden_size=20, moe_num_experts=6, moe_top_k=3))
@@ -350,7 +355,7 @@ def mixtures():
         "granitemoe_bias": T.GraniteMoeConfig(**wide, num_local_experts=5, num_experts_per_tok=3, attention_bias=True, tie_word_embeddings=True),
         "glm4_moe_one_group": T.Glm4MoeConfig(**wide, head_dim=20, moe_intermediate_size=24, n_routed_experts=6, num_experts_per_tok=2,
             first_k_dense_replace=0, norm_topk_prob=False, rope_parameters=dict(rope_type="default", rope_theta=1e4, partial_rotary_factor=1.0)),
-        "dbrx_wide": T.DbrxConfig(d_model=60, n_heads=6, n_layers=3, max_seq_len=128, vocab_size=131, attn_config=dict(kv_n_heads=3, rope_theta=1e4),
+        "dbrx_wide": T.DbrxConfig(d_model=60, n_heads=6, n_layers=3, max_seq_len=128, vocab_size=131, attn_config=dict(kv_n_heads=3, clip_qkv=0.8, rope_theta=1e4),
             ffn_config=dict(hidden_size=60, ffn_hidden_size=41, moe_num_experts=4, moe_top_k=2, moe_normalize_expert_weights=None, ffn_act_fn=dict(name="gelu"))),
     }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Makes reference cases of architectures that `transformers` does not have (or not all of), from what their authors
-published: Baichuan, InternLM2, ChatGLM, and MPT with all that llm-foundry can do. Written here in plain PyTorch.
+published: Baichuan, InternLM2, ChatGLM, Grok-1, Llama-Nemotron, and MPT with all that llm-foundry can do. Written here in
+plain PyTorch.
 
 usage: make_published_goldens.py OUT [--only NAME[,NAME]] [--more] [--seed 1]
 needs: pip install torch transformers safetensors numpy
@@ -46,12 +47,13 @@ def rotated(x, theta, dims=None, neighbours=False):
     return torch.cat((y, rest), -1)
 
 
-def attend(q, k, v, scale=None, penalties=None):
+def attend(q, k, v, scale=None, penalties=None, softcap=None):
     """q [tokens, heads, d], k and v [tokens, kv heads, d] -> [tokens, heads * d]."""
     groups = q.shape[1] // k.shape[1]
     k, v = (t.repeat_interleave(groups, 1).transpose(0, 1) for t in (k, v))
     scores = q.transpose(0, 1) @ k.transpose(1, 2) * (scale or q.shape[-1] ** -0.5)
     place = torch.arange(q.shape[0])
+    if softcap: scores = softcap * torch.tanh(scores.float() / softcap)
     if penalties is not None:
         scores = scores + torch.tensor(penalties)[:, None, None] * (place[None, :] - place[:, None])
     scores = scores.float().masked_fill(place[None, :] > place[:, None], float("-inf"))
@@ -229,6 +231,106 @@ more("mpt_steep", mpt_learned_positions, heads=12, width=48, alibi=True, clip=No
 more("mpt_plain", mpt_learned_positions, qk_ln=False, bias=False, clip=None, logit_scale=None, layers=3)
 
 
+@case
+def grok1(heads=4, groups=2, width=32, inner=40, layers=2, vocabulary=97, experts=5, chosen=2, scale=0.3, softcap=2.0,
+          embedding=6.0, output=0.6, tied=True):
+    """As xAI's program has it (model.py of xai-org/grok-1), with names as in checkpoints converted for PyTorch."""
+    d = width // heads
+    config = dict(model_type="grok-1", hidden_size=width, intermediate_size=inner, num_hidden_layers=layers,
+                  num_attention_heads=heads, num_key_value_heads=groups, vocab_size=vocabulary, rms_norm_eps=1e-5,
+                  attn_output_multiplier=scale, max_attn_value=softcap, embedding_multiplier_scale=embedding,
+                  output_multiplier_scale=output, max_position_embeddings=128, num_experts=experts,
+                  num_experts_per_tok=chosen, tie_word_embeddings=tied)
+    norms = ["pre_attn_norm", "post_attn_norm", "pre_moe_norm", "post_moe_norm"]
+    shapes = {"model.embed_tokens.weight": [vocabulary, width], "model.norm.scale": [width]}
+    if not tied: shapes["lm_head.weight"] = [vocabulary, width]
+    for i in range(layers):
+        p = f"model.layers.{i}."
+        shapes |= {p + f"{norm}.scale": [width] for norm in norms}
+        shapes |= {p + "attn.q_proj.weight": [width, width], p + "attn.k_proj.weight": [groups * d, width],
+                   p + "attn.v_proj.weight": [groups * d, width], p + "attn.o_proj.weight": [width, width],
+                   p + "moe_block.gate.weight": [experts, width]}
+        for e in range(experts):
+            q = f"{p}moe_block.experts.{e}."
+            shapes |= {q + "linear.weight": [inner, width], q + "linear_v.weight": [inner, width],
+                       q + "linear_1.weight": [width, inner]}
+
+    def model(w, ids):
+        x = w["model.embed_tokens.weight"][ids] * embedding
+        for i in range(layers):
+            g = lambda name, kind="weight": w[f"model.layers.{i}.{name}.{kind}"]
+            norm = lambda x, name: rms_norm(x, g(name, "scale"), 1e-5)
+            h = norm(x, "pre_attn_norm")
+            q, k, v = (F.linear(h, g(f"attn.{n}_proj")).unflatten(-1, (-1, d)) for n in "qkv")
+            mixed = attend(rotated(q, 1e4), rotated(k, 1e4), v, scale, softcap=softcap)
+            x = x + norm(F.linear(mixed, g("attn.o_proj")), "post_attn_norm")
+            h = norm(x, "pre_moe_norm")
+            weights, numbers = F.linear(h, g("moe_block.gate")).float().softmax(-1).topk(chosen, -1)
+            rows = []
+            for token, weight, number in zip(h, weights.to(h.dtype), numbers.tolist()):
+                def expert(e):
+                    part = lambda name, y: F.linear(y, g(f"moe_block.experts.{e}.{name}"))
+                    return part("linear_1", F.gelu(part("linear", token), approximate="tanh") * part("linear_v", token))
+                rows.append(sum(a * expert(e) for a, e in zip(weight, number)))
+            x = x + norm(torch.stack(rows), "post_moe_norm")
+        head = w["model.embed_tokens.weight"] if tied else w["lm_head.weight"]
+        return F.linear(rms_norm(x, w["model.norm.scale"], 1e-5), head) * output
+    return config, shapes, model
+
+more("grok1_wide", grok1, heads=6, groups=2, width=60, experts=8, chosen=3, softcap=30.0, tied=False, layers=3)
+
+
+@case
+def nemotron_nas(heads=4, width=32, vocabulary=97, blocks=((2, 0.3), (None, 20.0), (4, None), ("matrix", "matrix"),
+                                                         (1, 9.0)), theta=1e4):
+    """Llama-Nemotron: for each layer heads in a group and factor of the inner width; None: there is none."""
+    d = width // heads
+    def attention(kind):
+        return dict(n_heads_in_group=kind if isinstance(kind, int) else None, no_op=kind is None,
+                    replace_with_linear=kind == "matrix", num_sink_tokens=None, window_length=None, sparsify=None,
+                    unshifted_sink=False, use_prefill_window_in_sink_attention=False)
+    def ffn(kind):
+        return dict(ffn_mult=kind if isinstance(kind, float) else None, no_op=kind is None,
+                    replace_with_linear=kind == "matrix", sparsify=None)
+    config = dict(model_type="nemotron-nas", hidden_size=width, num_hidden_layers=len(blocks), num_attention_heads=heads,
+                  num_key_value_heads=None, intermediate_size=None, vocab_size=vocabulary, rms_norm_eps=1e-5,
+                  hidden_act="silu", max_position_embeddings=128, rope_theta=theta, attention_bias=False, mlp_bias=False,
+                  tie_word_embeddings=False, block_configs=[dict(attention=attention(a), ffn=ffn(f)) for a, f in blocks])
+    shapes = {"model.embed_tokens.weight": [vocabulary, width], "model.norm.weight": [width],
+              "lm_head.weight": [vocabulary, width]}
+    for i, (a, f) in enumerate(blocks):
+        p = f"model.layers.{i}."
+        if a is not None: shapes[p + "input_layernorm.weight"] = [width]
+        if f is not None: shapes[p + "post_attention_layernorm.weight"] = [width]
+        if a == "matrix": shapes[p + "self_attn.linear_attn.weight"] = [width, width]
+        elif a: shapes |= {p + f"self_attn.{n}_proj.weight": [width // a if n in "kv" else width, width] for n in "qkvo"}
+        if f == "matrix": shapes[p + "mlp.linear_mlp.weight"] = [width, width]
+        elif f:
+            inner = -(-int(2 * f * width / 3) // 256) * 256
+            shapes |= {p + "mlp.gate_proj.weight": [inner, width], p + "mlp.up_proj.weight": [inner, width],
+                       p + "mlp.down_proj.weight": [width, inner]}
+
+    def model(w, ids):
+        x = w["model.embed_tokens.weight"][ids]
+        for i, (a, f) in enumerate(blocks):
+            g = lambda name: w[f"model.layers.{i}.{name}.weight"]
+            if a is not None:
+                h = rms_norm(x, g("input_layernorm"), 1e-5)
+                if a == "matrix": x = x + F.linear(h, g("self_attn.linear_attn"))
+                else:
+                    q, k, v = (F.linear(h, g(f"self_attn.{n}_proj")).unflatten(-1, (-1, d)) for n in "qkv")
+                    x = x + F.linear(attend(rotated(q, theta), rotated(k, theta), v), g("self_attn.o_proj"))
+            if f is not None:
+                h = rms_norm(x, g("post_attention_layernorm"), 1e-5)
+                if f == "matrix": x = x + F.linear(h, g("mlp.linear_mlp"))
+                else: x = x + F.linear(F.silu(F.linear(h, g("mlp.gate_proj"))) * F.linear(h, g("mlp.up_proj")), g("mlp.down_proj"))
+        return F.linear(rms_norm(x, w["model.norm.weight"], 1e-5), w["lm_head.weight"])
+    return config, shapes, model
+
+more("nemotron_nas_wide", nemotron_nas, heads=6, width=72, blocks=((3, 2.625), (6, 5.25), (None, None), (2, "matrix")),
+     theta=5e5)
+
+
 def make(name, parts, out, seed):
     config, shapes, model = parts
     torch.manual_seed(seed)
@@ -241,7 +343,7 @@ def make(name, parts, out, seed):
         if any(part in path for part in ("embed", "wte")): x = x * 0.5
         elif "wpe" in path: x = x * 0.1
         elif len(shape) == 2: x = x * 1.2 / shape[1] ** 0.5
-        else: x = 0.1 * x + (1 if path.endswith("weight") else 0)
+        else: x = 0.1 * x + (0 if path.endswith("bias") else 1)
         weights[path] = x.to(torch.bfloat16)
     save(weights, str(directory / "model.safetensors"), metadata={"format": "pt"})
 

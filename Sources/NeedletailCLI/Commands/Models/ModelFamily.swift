@@ -21,7 +21,7 @@ struct ModelFamily {
     ModelFamily("DBRX", "Databricks", "model card, 2024", "dbrx"),
     ModelFamily(
       "DeepSeek-V2, V3 and R1; Kimi-K2", "DeepSeek-AI; Moonshot AI", "DeepSeek-AI 2024; Kimi team 2025", "deepseek_v2",
-      "deepseek_v3", "kimi_k2"),
+      "deepseek_v3", "kimi_k2", "kimi_k25"),
     ModelFamily("ERNIE 4.5", "Baidu", "technical report, 2025", "ernie4_5"),
     ModelFamily("Exaone 4", "LG AI Research", "technical report, 2025", "exaone4"),
     ModelFamily("Falcon", "TII", "Almazrouei et al. 2023", "falcon"),
@@ -33,15 +33,17 @@ struct ModelFamily {
     ModelFamily("GPT-NeoX, Pythia", "EleutherAI", "Black et al. 2022", "gpt_neox"),
     ModelFamily("gpt-oss", "OpenAI", "model card, 2025", "gpt_oss"),
     ModelFamily("Granite 3", "IBM", "Granite team 2024", "granite", "granitemoe"),
+    ModelFamily("Grok-1", "xAI", "model card, 2024", "grok-1"),
     ModelFamily("Helium", "Kyutai", "model card, 2025", "helium"),
     ModelFamily("InternLM 2", "Shanghai AI Laboratory", "Cai et al. 2024", "internlm2"),
     ModelFamily("Llama 1 to 3", "Meta", "Touvron et al. 2023, Dubey et al. 2024", "llama"),
     ModelFamily("Llama 4, its text", "Meta", "model card, 2025", "llama4", "llama4_text"),
     ModelFamily("MiMo", "Xiaomi", "technical report, 2025", "mimo"),
+    ModelFamily("MiniMax-M2", "MiniMax", "model card, 2025", "minimax_m2"),
     ModelFamily(
       "Mistral, Mixtral", "Mistral AI", "Jiang et al. 2023, 2024", "ministral", "mistral", "mistral3", "mixtral"),
     ModelFamily("MPT", "MosaicML", "model card, 2023", "mpt"),
-    ModelFamily("Nemotron", "NVIDIA", "Parmar et al. 2024", "nemotron"),
+    ModelFamily("Nemotron", "NVIDIA", "Parmar et al. 2024, Bercovich et al. 2025", "nemotron", "nemotron-nas"),
     ModelFamily(
       "OLMo 1 to 3, OLMoE", "Ai2", "Groeneveld et al. 2024, OLMo team 2024", "olmo", "olmo2", "olmo3", "olmoe"),
     ModelFamily("OPT", "Meta", "Zhang et al. 2022", "opt"),
