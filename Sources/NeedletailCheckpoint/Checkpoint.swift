@@ -16,8 +16,15 @@ public struct Checkpoint: Sendable {
   /// The tensors' names, sorted by their bytes.
   public let names: [String]
   private let fileOfName: [NameKey: Int]
-  // Names in the files, by the names they go by, where these are others.
-  private let storedNames: [NameKey: String]
+  // Where tensors lie that go by other names than in the files, or are parts of larger ones.
+  private let stored: [NameKey: Stored]
+
+  /// A tensor in a file, or some rows of one of the matrices that are stacked in it.
+  struct Stored {
+    var name: String
+    var index: Int?
+    var rows: Range<Int> = 0..<0
+  }
 
   static let singleName = "model.safetensors"
   static let indexName = "model.safetensors.index.json"
@@ -41,7 +48,9 @@ public struct Checkpoint: Sendable {
   public subscript(name: String) -> TensorView? {
     let key = NameKey(name)
     guard let position = fileOfName[key] else { return nil }
-    return files[position][storedNames[key] ?? name]
+    guard let place = stored[key] else { return files[position][name] }
+    let whole = files[position][place.name]
+    return place.index.map { whole?.slice(index: $0, rows: place.rows) } ?? whole
   }
 
   /// A tensor that must be there.
@@ -57,14 +66,20 @@ public struct Checkpoint: Sendable {
   /// model, as many published ones are. Where a name has the prefix already, nothing changes.
   public func adding(prefix: String, keeping: (String) -> Bool) -> Checkpoint {
     guard !names.contains(where: { $0.hasPrefix(prefix) }) else { return self }
-    return Checkpoint(self, names: names.map { (keeping($0) ? $0 : prefix + $0, $0) })
+    return Checkpoint(self, entries: names.map { (keeping($0) ? $0 : prefix + $0, Stored(name: $0)) })
   }
 
-  private init(_ other: Checkpoint, names: [(name: String, stored: String)]) {
+  /// The same tensors under other names; `stored` has the names that they have here.
+  init(_ other: Checkpoint, entries: [(name: String, stored: Stored)]) {
     (directory, files) = (other.directory, other.files)
-    self.names = names.map(\.name).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    storedNames = Dictionary(names.map { (NameKey($0.name), $0.stored) }, uniquingKeysWith: { first, _ in first })
-    fileOfName = storedNames.compactMapValues { other.fileOfName[NameKey($0)] }
+    names = entries.map(\.name).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    let here = Dictionary(entries.map { (NameKey($0.name), $0.stored) }, uniquingKeysWith: { first, _ in first })
+    fileOfName = here.compactMapValues { other.fileOfName[NameKey($0.name)] }
+    stored = here.mapValues { place in
+      guard var inFile = other.stored[NameKey(place.name)] else { return place }
+      if place.index != nil { (inFile.index, inFile.rows) = (place.index, place.rows) }
+      return inFile
+    }
   }
 
   private init(directory: String, file path: String) throws(CheckpointError) {
@@ -72,7 +87,7 @@ public struct Checkpoint: Sendable {
     self.directory = directory
     files = [file]
     names = file.names
-    storedNames = [:]
+    stored = [:]
     fileOfName = Dictionary(uniqueKeysWithValues: file.names.map { (NameKey($0), 0) })
   }
 
@@ -104,7 +119,7 @@ public struct Checkpoint: Sendable {
     self.directory = directory
     self.files = files
     self.fileOfName = fileOfName
-    storedNames = [:]
+    stored = [:]
     names = placed.map(\.tensor).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 

@@ -21,6 +21,23 @@ public struct TensorView: Sendable {
     byteRange = entry.range
   }
 
+  /// Some rows of one of the matrices that are stacked in a tensor of three dimensions, as a tensor of its own.
+  func slice(index: Int, rows: Range<Int>) -> TensorView {
+    precondition(
+      shape.count == 3 && index < shape[0] && rows.upperBound <= shape[1], "rows \(rows) of matrix \(index) of \(shape)"
+    )
+    let first = (index * shape[1] + rows.lowerBound) * shape[2] * dtype.bits
+    let count = rows.count * shape[2] * dtype.bits
+    precondition(first % 8 == 0 && count % 8 == 0, "rows \(rows) of \(name) are no whole bytes in \(dtype)")
+    let start = byteRange.lowerBound + first / 8
+    return TensorView(
+      file: file, name: name, dtype: dtype, shape: [rows.count, shape[2]], byteRange: start..<start + count / 8)
+  }
+
+  private init(file: MappedFile, name: String, dtype: SafetensorsDType, shape: [Int], byteRange: Range<Int>) {
+    (self.file, self.name, self.dtype, self.shape, self.byteRange) = (file, name, dtype, shape, byteRange)
+  }
+
   /// The number of elements.
   public var elementCount: Int { byteRange.count * 8 / dtype.bits }
 

@@ -44,6 +44,7 @@ public struct ModelTable: Sendable {
     "llama4": CausalLM<PreNormBlock<TextConfig<Llama4Config, LanguageModelPlace>>>.self,
     "llama4_text": CausalLM<PreNormBlock<Llama4Config>>.self,
     "mimo": CausalLM<PreNormBlock<Qwen2Config>>.self,
+    "mimo_v2_flash": CausalLM<PreNormBlock<MiMoV2FlashConfig>>.self,
     "minimax_m2": CausalLM<PreNormBlock<MiniMaxM2Config>>.self,
     "ministral": CausalLM<LlamaBlock>.self,
     "mistral": CausalLM<LlamaBlock>.self,

@@ -43,6 +43,7 @@ public struct CompiledModel: Sendable {
       blockCount = try archive.blockCount(options, on: device)
       return
     }
+    for note in package.notes { options.notice?(note) }
     let precision = try Self.precision(package, options, device.catalog)
     self.precision = precision
     let model = package.model

@@ -72,8 +72,9 @@ public struct ModelPackage: Sendable {
     let checkpoint = try Checkpoint(directory: path)
     // Names of what is no part of the model stay as they are.
     guard let prefix = type(of: model).optionalPrefix, checkpoint.names.contains(where: { names.contains(prefix + $0) })
-    else { return checkpoint }
+    else { return checkpoint.unstackingExperts(expected: names) }
     return checkpoint.adding(prefix: prefix) { names.contains($0) || model.ignores($0) }
+      .unstackingExperts(expected: names)
   }
 
   /// How a tensor is stored; one in codes as what it is decoded to.

@@ -19,6 +19,8 @@ public struct AttentionHeads: Sendable {
   public var scale: Float?
   /// c in c tanh(score / c); nil: none.
   public var softcap: Float?
+  /// Factor of the values.
+  public var valueScale: Float = 1
   /// Slope of each head's distance penalty (Press et al. 2022); nil: none.
   public var alibiSlopes: [Float]?
 
@@ -36,13 +38,13 @@ public struct AttentionHeads: Sendable {
     self.alibiSlopes = alibiSlopes
   }
 
-  /// Queries [tokens, heads * head width], keys and values [tokens, kv heads * head width], sinks [heads]
-  /// -> [tokens, heads * head width].
+  /// Queries [tokens, heads * head width], keys [tokens, kv heads * head width], values [tokens, kv heads * value width],
+  /// sinks [heads] -> [tokens, heads * value width].
   public func callAsFunction(_ q: Tensor, _ k: Tensor, _ v: Tensor, _ step: Step, sinks: Tensor? = nil) -> Tensor {
     let (heads, kvHeads, width) = (Dim.fixed(shape.headCount), Dim.fixed(shape.kvHeadCount), Dim.fixed(shape.headDim))
     var q = q.reshaped(.tokens, heads, width)
     var k = k.reshaped(.tokens, kvHeads, width)
-    let v = v.reshaped(.tokens, kvHeads, width)
+    let v = v.reshaped(.tokens, kvHeads, .fixed(shape.valueDim))
     if let rope {
       q = rope(q, step)
       k = rope(k, step)
@@ -53,6 +55,7 @@ public struct AttentionHeads: Sendable {
     }
     let mixed = step.attend(
       q, k, v, window: window, chunk: chunk, scale: scale, softcap: softcap, alibiSlopes: alibiSlopes, sinks: sinks)
-    return mixed.reshaped(.tokens, .fixed(shape.headCount * shape.headDim))
+    // What is mixed has the factor of what it is mixed of.
+    return mixed.reshaped(.tokens, .fixed(shape.headCount * shape.valueDim)) * valueScale
   }
 }

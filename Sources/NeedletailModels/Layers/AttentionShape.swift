@@ -10,14 +10,17 @@ public struct AttentionShape: Hashable, Sendable {
   public var kvHeadCount: Int
   /// Width of a head.
   public var headDim: Int
+  /// Width of a head's values.
+  public var valueDim: Int
 
-  /// Widths and counts; the query heads are a multiple of the key heads.
-  public init(hiddenSize: Int, headCount: Int, kvHeadCount: Int, headDim: Int) {
+  /// Widths and counts; the query heads are a multiple of the key heads. `valueDim`: nil: as `headDim`.
+  public init(hiddenSize: Int, headCount: Int, kvHeadCount: Int, headDim: Int, valueDim: Int? = nil) {
     precondition(headCount % kvHeadCount == 0, "\(headCount) query heads, \(kvHeadCount) key heads")
     self.hiddenSize = hiddenSize
     self.headCount = headCount
     self.kvHeadCount = kvHeadCount
     self.headDim = headDim
+    self.valueDim = valueDim ?? headDim
   }
 
   /// Reads "hidden_size", "num_attention_heads", "num_key_value_heads" (missing: `kvHeadCount`, or as many as query
@@ -40,6 +43,7 @@ public struct AttentionShape: Hashable, Sendable {
           + "(\"num_attention_heads\"), and there is no \"head_dim\"")
     }
     headDim = given ?? hiddenSize / headCount
+    valueDim = headDim
     guard ConfigJSON.sizes ~= headCount * headDim else {
       throw ConfigError("\(json.path(of: "head_dim")) is \(headDim), too much for \(headCount) heads")
     }

@@ -56,12 +56,7 @@ public struct ExpertFields: Sendable {
       throw ConfigError("\(json.path(of: "moe_layer_freq")) is not 1; dense layers between mixtures are not known here")
     }
     guard let groups = self.routing.groups, denseCount < layerCount else { return }
-    let (size, rest) = experts.count.quotientAndRemainder(dividingBy: groups.count)
-    guard rest == 0, size > 1, groups.chosen <= groups.count, size * groups.chosen >= experts.chosen else {
-      throw ConfigError(
-        "\(json.path(of: "n_group")) is \(groups.count), of which \(groups.chosen) are chosen (\"topk_group\"), which "
-          + "does not fit \(experts.chosen) of \(experts.count) experts")
-    }
+    try json.check(groups, experts)
   }
 
   /// A mixture, or in the first layers none. `bias`: of feed-forward layers that are no expert; `choiceBias`: whether each
@@ -88,5 +83,15 @@ extension ConfigJSON {
     guard let usual else { return try expertGroups(score, default: (self("n_group"), self("topk_group"))) }
     let (count, chosen) = (try self("n_group", default: usual.count), try self("topk_group", default: usual.chosen))
     return count == 1 ? nil : Routing.Groups(count: count, chosen: chosen, score: score)
+  }
+
+  /// Throws where groups do not fit the experts.
+  func check(_ groups: Routing.Groups, _ experts: (count: Int, chosen: Int)) throws(ConfigError) {
+    let (size, rest) = experts.count.quotientAndRemainder(dividingBy: groups.count)
+    guard rest == 0, size > 1, groups.chosen <= groups.count, size * groups.chosen >= experts.chosen else {
+      throw ConfigError(
+        "\(path(of: "n_group")) is \(groups.count), of which \(groups.chosen) are chosen (\"topk_group\"), which "
+          + "does not fit \(experts.chosen) of \(experts.count) experts")
+    }
   }
 }

@@ -15,11 +15,15 @@ public struct SelfAttention: AttentionLayer {
   /// hidden -> heads * head width
   public let qProj: Linear
   /// hidden -> kv heads * head width
-  public let kProj, vProj: Linear
-  /// heads * head width -> hidden
+  public let kProj: Linear
+  /// hidden -> kv heads * value width
+  public let vProj: Linear
+  /// heads * value width -> hidden
   public let oProj: Linear
   /// Of queries [tokens, heads * head width] and keys [tokens, kv heads * head width], before they are rotated; nil: none.
   public let qNorm, kNorm: (any UnaryLayer)?
+  /// [heads]: logits that take part in the softmax and add nothing; nil: none.
+  public let sinks: Parameter?
   /// Bound of queries, keys and values, to both sides of 0; nil: none.
   public let bound: Float?
   /// Between the projections.
@@ -28,18 +32,19 @@ public struct SelfAttention: AttentionLayer {
   public let checkpointNames: [String: String]
 
   /// A layer. `bias`: of the projections of queries, keys and values; `outputBias`: of the last projection.
-  /// `names` are the checkpoint's, where they are not q_proj, k_proj, v_proj, o_proj, q_norm, k_norm.
+  /// `names` are the checkpoint's, where they are not q_proj, k_proj, v_proj, o_proj, q_norm, k_norm, sinks.
   public init(
     _ heads: AttentionHeads, bias: Bool = false, outputBias: Bool = false, qNorm: (any UnaryLayer)? = nil,
-    kNorm: (any UnaryLayer)? = nil, bound: Float? = nil, names: [String: String] = [:]
+    kNorm: (any UnaryLayer)? = nil, bound: Float? = nil, sinks: Bool = false, names: [String: String] = [:]
   ) {
     let shape = heads.shape
     let width = shape.headCount * shape.headDim
     let kvWidth = shape.kvHeadCount * shape.headDim
     qProj = Linear(shape.hiddenSize, width, bias: bias, split: .columns)
     kProj = Linear(shape.hiddenSize, kvWidth, bias: bias, split: .columns)
-    vProj = Linear(shape.hiddenSize, kvWidth, bias: bias, split: .columns)
-    oProj = Linear(width, shape.hiddenSize, bias: outputBias, split: .rows)
+    vProj = Linear(shape.hiddenSize, shape.kvHeadCount * shape.valueDim, bias: bias, split: .columns)
+    oProj = Linear(shape.headCount * shape.valueDim, shape.hiddenSize, bias: outputBias, split: .rows)
+    self.sinks = sinks ? Parameter([shape.headCount], split: .columns) : nil
     self.qNorm = qNorm
     self.kNorm = kNorm
     self.bound = bound
@@ -62,7 +67,7 @@ public struct SelfAttention: AttentionLayer {
       let projected = [qProj, kProj, vProj].map { $0(x).clamped(to: bound) }
       let q = qNorm.map { $0(projected[0]) } ?? projected[0]
       let k = kNorm.map { $0(projected[1]) } ?? projected[1]
-      return oProj(heads(q, k, projected[2], step))
+      return oProj(heads(q, k, projected[2], step, sinks: sinks?.tensor(in: x.builder)))
     }
   }
 }

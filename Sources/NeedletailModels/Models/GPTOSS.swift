@@ -41,7 +41,9 @@ public struct GPTOSSConfig: FieldsConfig {
 
   /// With sinks.
   public func attention(layer: Int) -> any AttentionLayer {
-    SinkAttention(AttentionHeads(fields.attention, rope: rope, window: windows[layer]), bias: attentionBias)
+    SelfAttention(
+      AttentionHeads(fields.attention, rope: rope, window: windows[layer]), bias: attentionBias,
+      outputBias: attentionBias, sinks: true)
   }
 
   /// (up + 1) * gate σ(1.702 gate), bounded.
@@ -53,37 +55,5 @@ public struct GPTOSSConfig: FieldsConfig {
       Routing(experts.chosen, .softmaxOfChosen),
       Experts(count: experts.count, activation: .quickGelu, limit: limit, upOffset: 1), routerBias: true,
       names: ["gate": "router"])
-  }
-}
-
-/// Self-attention with a logit for each head that takes part in the softmax and adds nothing.
-public struct SinkAttention: AttentionLayer {
-  /// hidden -> heads * head width
-  public let qProj: Linear
-  /// hidden -> kv heads * head width
-  public let kProj, vProj: Linear
-  /// heads * head width -> hidden
-  public let oProj: Linear
-  /// [heads]
-  public let sinks: Parameter
-  /// Between the projections.
-  public let heads: AttentionHeads
-
-  /// A layer.
-  public init(_ heads: AttentionHeads, bias: Bool) {
-    let (shape, hidden) = (heads.shape, heads.shape.hiddenSize)
-    qProj = Linear(hidden, shape.headCount * shape.headDim, bias: bias, split: .columns)
-    kProj = Linear(hidden, shape.kvHeadCount * shape.headDim, bias: bias, split: .columns)
-    vProj = Linear(hidden, shape.kvHeadCount * shape.headDim, bias: bias, split: .columns)
-    oProj = Linear(shape.headCount * shape.headDim, hidden, bias: bias, split: .rows)
-    sinks = Parameter([shape.headCount], split: .columns)
-    self.heads = heads
-  }
-
-  /// [tokens, hidden] -> [tokens, hidden]
-  public func callAsFunction(_ x: Tensor, _ step: Step) -> Tensor {
-    scope(in: x.builder) {
-      oProj(heads(qProj(x), kProj(x), vProj(x), step, sinks: sinks.tensor(in: x.builder)))
-    }
   }
 }

@@ -30,7 +30,8 @@ public enum GoldenRules {
   }
 
   private static let routed: Set<String> = [
-    "dbrx", "deepseek_v2", "deepseek_v3", "gpt_oss", "grok1", "kimi_k2", "llama4_text", "minimax_m2", "mixtral",
+    "dbrx", "deepseek_v2", "deepseek_v3", "gpt_oss", "grok1", "kimi_k2", "llama4_text", "mimo_v2_flash", "minimax_m2",
+    "mixtral",
   ]
 
   /// The relative error of each row of logits.

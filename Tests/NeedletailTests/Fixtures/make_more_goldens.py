@@ -318,6 +318,14 @@ def glm4_moe():
         attention_bias=True)
 
 @case
+def mimo_v2_flash():
+    rope = lambda theta: dict(rope_type="default", rope_theta=theta, partial_rotary_factor=0.334)
+    return T.MiMoV2FlashConfig(**LLAMA | dict(num_hidden_layers=3, num_key_value_heads=1), head_dim=12, v_head_dim=8,
+        sliding_window=9, layer_types=["full_attention", "sliding_attention", "sliding_attention"], n_routed_experts=6,
+        moe_intermediate_size=20, num_experts_per_tok=2, mlp_layer_types=["dense", "sparse", "sparse"],
+        rope_parameters=dict(full_attention=rope(5e6), sliding_attention=rope(1e4)))
+
+@case
 def minimax_m2():
     return T.MiniMaxM2Config(**LLAMA | dict(intermediate_size=24), head_dim=12, num_local_experts=6, num_experts_per_tok=3,
                              rotary_dim=6)

@@ -49,6 +49,25 @@ import Testing
     #expect(logits[0].allSatisfy(\.isFinite) && Set(logits[0]).count > 50)
   }
 
+  /// Dummy weights are ordinary numbers, whatever a config says of the real ones.
+  @Test(arguments: [(true, 1), (false, 0)]) func dummyWeightsAreNotQuantized(_ says: Bool, _ count: Int) async throws {
+    let directory = try TemporaryDirectory()
+    var config = try #require(try JSON.parse(Place.bytes(Self.golden.directory + "/config.json")).object)
+    let quantization: JSON = says ? ["quant_method": "fp8"] : .null
+    config["quantization_config"] = quantization
+    try directory.write("config.json", JSON.object(config).text())
+    let (notes, report) = AsyncStream<String>.makeStream()
+    var options = LoadOptions()
+    options.loadFormat = .dummy
+    options.limits.cacheTokens = 512
+    options.notice = { report.yield($0) }
+    _ = try await LLM(directory.path, options: options)
+    report.finish()
+    var said: [String] = []
+    for await note in notes where note.contains("quantized by fp8; dummy weights are not") { said.append(note) }
+    #expect(said.count == count)
+  }
+
   @Test func theCacheMayBeStoredInAnotherType() async throws {
     let exact = try await Self.golden.load(.float32).logits(Self.prompt)
     for (dtype, range) in [(DType.bfloat16, 1e-5..<3e-2), (.float16, 1e-6..<4e-3)] {

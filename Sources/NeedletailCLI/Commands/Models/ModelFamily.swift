@@ -38,7 +38,7 @@ struct ModelFamily {
     ModelFamily("InternLM 2", "Shanghai AI Laboratory", "Cai et al. 2024", "internlm2"),
     ModelFamily("Llama 1 to 3", "Meta", "Touvron et al. 2023, Dubey et al. 2024", "llama"),
     ModelFamily("Llama 4, its text", "Meta", "model card, 2025", "llama4", "llama4_text"),
-    ModelFamily("MiMo", "Xiaomi", "technical report, 2025", "mimo"),
+    ModelFamily("MiMo", "Xiaomi", "technical reports, 2025", "mimo", "mimo_v2_flash"),
     ModelFamily("MiniMax-M2", "MiniMax", "model card, 2025", "minimax_m2"),
     ModelFamily(
       "Mistral, Mixtral", "Mistral AI", "Jiang et al. 2023, 2024", "ministral", "mistral", "mistral3", "mixtral"),

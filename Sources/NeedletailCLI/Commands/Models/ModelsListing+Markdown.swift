@@ -52,6 +52,10 @@ extension ModelsListing {
         report.name, code(report.modelType), report.parameters, report.published?.parameters ?? "", report.difference,
       ])
     }
+    let notes = works.compactMap { report in
+      report.difference == "0 %" ? nil : report.published?.note.map { "- \(report.name): \($0).\n" }
+    }
+    if !notes.isEmpty { text += "\nWhere the two differ:\n\n" + notes.joined() }
     text += """
 
       ## Not yet

@@ -4,9 +4,11 @@ struct PublishedModel {
   let parameters: String
   /// The type of the weights, where a file beside the config says it and the config does not.
   let quantized: String?
+  /// Why it is another number than the definition's.
+  let note: String?
 
-  init(_ parameters: String, quantized: String? = nil) {
-    (self.parameters, self.quantized) = (parameters, quantized)
+  init(_ parameters: String, quantized: String? = nil, note: String? = nil) {
+    (self.parameters, self.quantized, self.note) = (parameters, quantized, note)
   }
 
   /// The number.
@@ -55,7 +57,7 @@ extension PublishedModel {
     "Qwen2-7B": .init("7.62 B"),
     "Qwen2.5-3B": .init("3.09 B"),
     "Qwen2.5-72B-Instruct": .init("72.7 B"),
-    "Qwen2.5-7B-Instruct": .init("7.61 B"),
+    "Qwen2.5-7B-Instruct": .init("7.61 B", note: "7.616 B, which the publisher cuts off after two digits"),
     "Qwen3-0.6B": .init("0.6 B"),
     "Qwen3-1.7B": .init("1.7 B"),
     "Qwen3-235B-A22B": .init("235 B"),
@@ -79,12 +81,17 @@ extension PublishedModel {
     "gemma-3-1b-it": .init("999,885,952"),
     "gemma-3-27b-text": .init("27.0 B"),
     "gemma-3-4b-text": .init("3.88 B"),
-    "gpt-j-6b": .init("6,053,381,344"),
+    "gpt-j-6b": .init(
+      "6,053,381,344",
+      note:
+        "the publisher counts the copies that eight devices kept in training of all norms and of the last biases of "
+        + "feed-forward layers (seven times 352,256), and biases of the embedding (eight times 4,096); checkpoints have "
+        + "none of them"),
     "gpt-oss-120b": .init("116.83 B"),
     "gpt-oss-20b": .init("20.91 B"),
     "gpt2": .init("124 M"),
     "gpt_bigcode": .init("1.1 B"),
-    "mpt-7b": .init("6.7 B"),
+    "mpt-7b": .init("6.7 B", note: "6.65 B, which the publisher states as 6.7"),
     "nvidia__DeepSeek-V3.1-NVFP4": .init("671 B", quantized: "NVFP4"),
     "nvidia__Llama-3.1-70B-Instruct-FP8": .init("70,553,706,496", quantized: "FP8"),
     "nvidia__Qwen3-235B-A22B-NVFP4": .init("235 B", quantized: "NVFP4"),
