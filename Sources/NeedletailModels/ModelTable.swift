@@ -19,6 +19,7 @@ public struct ModelTable: Sendable {
     "deepseek_v2": CausalLM<PreNormBlock<LatentConfig<DeepSeekV2>>>.self,
     "deepseek_v3": CausalLM<PreNormBlock<LatentConfig<DeepSeekV3>>>.self,
     "ernie4_5": CausalLM<PreNormBlock<HeliumConfig>>.self,
+    "exaone": CausalLM<PreNormBlock<ExaoneConfig>>.self,
     "exaone4": CausalLM<PostNormBlock<Exaone4Config>>.self,
     "falcon": CausalLM<FalconBlock>.self,
     "gemma": CausalLM<PreNormBlock<GemmaConfig>>.self,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes reference cases of architectures that `transformers` does not have (or not all of), from what their authors
-published: Baichuan, InternLM2, ChatGLM, Grok-1, Llama-Nemotron, and MPT with all that llm-foundry can do. Written here in
+published: Baichuan, InternLM2, ChatGLM, Exaone 3, Grok-1, Llama-Nemotron, and MPT with all that llm-foundry can do. Written here in
 plain PyTorch.
 
 usage: make_published_goldens.py OUT [--only NAME[,NAME]] [--more] [--seed 1]
@@ -229,6 +229,37 @@ more("mpt_multi_query", mpt_learned_positions, heads=6, width=48, alibi=True, kv
 more("mpt_steep", mpt_learned_positions, heads=12, width=48, alibi=True, clip=None, qk_ln=False, steepest=16,
      logit_scale=None, scale=0.3)
 more("mpt_plain", mpt_learned_positions, qk_ln=False, bias=False, clip=None, logit_scale=None, layers=3)
+
+
+@case
+def exaone(heads=4, groups=2, width=32, inner=72, layers=2, vocabulary=97, tied=True, act="silu"):
+    d = width // heads
+    config = dict(model_type="exaone", hidden_size=width, intermediate_size=inner, num_layers=layers,
+                  num_attention_heads=heads, num_key_value_heads=groups, vocab_size=vocabulary, layer_norm_epsilon=1e-5,
+                  activation_function=act, max_position_embeddings=128, rope_theta=5e5, tie_word_embeddings=tied)
+    t = "transformer."
+    shapes = {t + "wte.weight": [vocabulary, width], t + "ln_f.weight": [width]}
+    if not tied: shapes["lm_head.weight"] = [vocabulary, width]
+    for i in range(layers):
+        p = f"{t}h.{i}."
+        shapes |= {f"{p}attn.attention.{n}_proj.weight": [groups * d if n in "kv" else width, width] for n in ("q", "k", "v", "out")}
+        shapes |= {p + "ln_1.weight": [width], p + "ln_2.weight": [width], p + "mlp.c_fc_0.weight": [inner, width],
+                   p + "mlp.c_fc_1.weight": [inner, width], p + "mlp.c_proj.weight": [width, inner]}
+
+    def model(w, ids):
+        x = w[t + "wte.weight"][ids]
+        for i in range(layers):
+            g = lambda name: w[f"{t}h.{i}.{name}.weight"]
+            h = rms_norm(x, g("ln_1"), 1e-5)
+            q, k, v = (F.linear(h, g(f"attn.attention.{n}_proj")).unflatten(-1, (-1, d)) for n in "qkv")
+            x = x + F.linear(attend(rotated(q, 5e5), rotated(k, 5e5), v), g("attn.attention.out_proj"))
+            h = rms_norm(x, g("ln_2"), 1e-5)
+            gate = F.silu if act == "silu" else F.gelu
+            x = x + F.linear(gate(F.linear(h, g("mlp.c_fc_0"))) * F.linear(h, g("mlp.c_fc_1")), g("mlp.c_proj"))
+        return F.linear(rms_norm(x, w[t + "ln_f.weight"], 1e-5), w[t + "wte.weight"] if tied else w["lm_head.weight"])
+    return config, shapes, model
+
+more("exaone_untied", exaone, heads=6, groups=3, width=60, layers=3, tied=False, act="gelu")
 
 
 @case

@@ -23,7 +23,7 @@ struct ModelFamily {
       "DeepSeek-V2, V3 and R1; Kimi-K2", "DeepSeek-AI; Moonshot AI", "DeepSeek-AI 2024; Kimi team 2025", "deepseek_v2",
       "deepseek_v3", "kimi_k2", "kimi_k25"),
     ModelFamily("ERNIE 4.5", "Baidu", "technical report, 2025", "ernie4_5"),
-    ModelFamily("Exaone 4", "LG AI Research", "technical report, 2025", "exaone4"),
+    ModelFamily("Exaone 3 to 4", "LG AI Research", "technical reports, 2024, 2025", "exaone", "exaone4"),
     ModelFamily("Falcon", "TII", "Almazrouei et al. 2023", "falcon"),
     ModelFamily(
       "Gemma 1 to 3", "Google", "Gemma team 2024, 2025; Riviere et al. 2024", "gemma", "gemma2", "gemma3", "gemma3_text"
