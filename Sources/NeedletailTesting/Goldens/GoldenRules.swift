@@ -34,6 +34,12 @@ public enum GoldenRules {
     "mixtral",
   ]
 
+  /// Whether in this prompt, of which only the last position is scored, an earlier token gets another expert on the CPU in
+  /// bfloat16 than in float32: two of its logits differ by 0.0045, of a spread of 1.1, and the last position sees it.
+  public static func hasFlippedRoute(_ name: String, _ dtype: DType, prompt: Int) -> Bool {
+    name == "qwen2_moe" && dtype == .bfloat16 && prompt == 2
+  }
+
   /// The relative error of each row of logits.
   public static func rowErrors(_ x: some Collection<Float>, _ reference: [Float], rows: Int) -> [Double] {
     let (values, width) = (Array(x), reference.count / max(rows, 1))
