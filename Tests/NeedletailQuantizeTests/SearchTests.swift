@@ -89,7 +89,8 @@ struct SearchTests {
 
   @Test func clipsAndFactorsMakeLessError() throws {
     var numbers = Numbers(11)
-    let weight = numbers.matrix(32, 128)
+    // Inputs have large columns, the weight has none.
+    let weight = FloatMatrix(32, 128, (0..<32 * 128).map { _ in numbers.normal() * 0.05 })
     let moments = moments(12, 128)
     let coding = WeightCoding(.int4, groupSize: 32, hasZeroPoints: true, scaleType: .bfloat16)
     let clips = ClipSearch.clips(weight, moments: moments, coding)
@@ -102,7 +103,7 @@ struct SearchTests {
     statistics.absoluteSums = (0..<128).map { moments.elements[$0 * 129].squareRoot() }
     let products = Products(try CPUDevice(threads: 1))
     let found = try ScaleSearch.awq([weight], statistics, moments: moments, coding, tied: nil, products)
-    #expect(found.error < found.errorBefore)
+    #expect(found.error < 0.9 * found.errorBefore)
     #expect(abs(found.errorBefore - nearest) < 1e-3 * nearest)
     let ties = Ties(heads: 4, sources: 2, width: 32)
     let tied = try ScaleSearch.awq([weight], statistics, moments: moments, coding, tied: ties, products).scales
