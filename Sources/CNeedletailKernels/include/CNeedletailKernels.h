@@ -3,6 +3,7 @@
 #include "attention.h"
 #include "coded_matmul.h"
 #include "cpu.h"
+#include "code_rows.h"
 #include "cuda_sources.h"
 #include "dummy_weights.h"
 #include "elementwise.h"

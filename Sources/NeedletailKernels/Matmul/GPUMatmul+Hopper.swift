@@ -139,7 +139,8 @@ extension HopperMatmul {
     let rowsBrought = sharing == .activations ? tileRows : min(tileRows, problem.maximumRows)
     var chunk = max(multiplyingChunk, Double((rowsBrought + tileColumns) * 128) / 61)
     if sharing == .nothing, problem.maximumRows > tileRows { chunk *= 1.02 }
-    let chunks = Double((problem.k + 64 * splits * parts - 1) / (64 * splits * parts))
+    let chunkColumns = 128 / problem.weight.byteCount * splits * parts
+    let chunks = Double((problem.k + chunkColumns - 1) / chunkColumns)
     let left = elements * 4 * Double(parts - 1) / Double(parts)
     let exchange = splits > 1 ? 3200 : parts > 1 ? 2200 + left / 15 : 0
     let end = elements / 7 + exchange + (clusterSize > 2 ? 200 : 0)

@@ -10,6 +10,7 @@ extension DType {
     case .float32: return pack { $0 }
     case .float16: return pack { Float16($0) }
     case .bfloat16: return pack { BFloat16Bits.rounded($0) }
+    case .float8e4m3: return pack { Float8Bits.rounded($0) }
     case .int32: return pack { Int32($0) }
     case .int64: return pack { Int64($0) }
     default: preconditionFailure("tests store no \(name)")
@@ -27,6 +28,7 @@ extension DType {
       case .float32: return unpack(Float.self) { $0 }
       case .float16: return unpack(Float16.self) { Float($0) }
       case .bfloat16: return unpack(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
+      case .float8e4m3: return unpack(UInt8.self) { Float8Bits.values[Int($0)] }
       case .int32: return unpack(Int32.self) { Float($0) }
       case .int64: return unpack(Int64.self) { Float($0) }
       default: preconditionFailure("tests store no \(name)")

@@ -60,6 +60,11 @@ __device__ __forceinline__ void nt_named_barrier(int number, int threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(number), "r"(threads) : "memory");
 }
 
+// Arrives at one that other threads wait at.
+__device__ __forceinline__ void nt_named_arrive(int number, int threads) {
+  asm volatile("bar.arrive %0, %1;" ::"r"(number), "r"(threads) : "memory");
+}
+
 // What threads wrote to shared memory comes before what the copy engine or wgmma does there after the next barrier.
 __device__ __forceinline__ void nt_fence_async_shared() {
 #if NT_ARCH >= 900

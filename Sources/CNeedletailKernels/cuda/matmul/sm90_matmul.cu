@@ -1,5 +1,8 @@
 // matmul.h on Hopper: tiles brought by the copy engine, multiplied by wgmma, for 65 rows and more.
 //
+// With NT_IN = 4 both operands are codes in e4m3 (quantized_product.h), a chunk has 128 columns, and sums are scaled as
+// sm90_scales.cuh says: NT_STATIC, NT_GROUPED.
+//
 // One block a multiprocessor walks over tiles of TILE_M rows and TILE_N rows of the weight. One warp brings k in
 // chunks of 64 through a ring of stages; two warpgroups multiply, each half of the tile's rows, and write what they
 // hold. Blocks of a cluster share: with NT_SHARE = 1 two row tiles get the same rows of the weight, with NT_SHARE = 2
@@ -23,6 +26,7 @@
 #if NT_PARTS > 1
 #include "matmul/sm90_parts.cuh"
 #endif
+#include "matmul/sm90_scales.cuh"
 
 // With parts of k: every block leaves its sums in its own shared memory, where the ring was.
 __device__ __forceinline__ void nt_leave_part(const float (&sums)[M_TILES][TILE_N / 2], char *memory) {
@@ -64,10 +68,20 @@ __device__ __forceinline__ void nt_sum_parts(
   }
 }
 
+#if NT_IN == 4  // NT_F8E4M3
+extern "C" __global__ void __launch_bounds__(384, 1) sm90_fp8_matmul(
+  const __grid_constant__ nt_quantized_product_arguments quantized, const __grid_constant__ nt_tensor_map x_map,
+  const __grid_constant__ nt_tensor_map w_map
+) {
+  const nt_matmul_arguments arguments = nt_arguments_of(quantized);
+  const nt_scales scales(quantized);
+#else
 extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
   const __grid_constant__ nt_matmul_arguments arguments, const __grid_constant__ nt_tensor_map x_map,
   const __grid_constant__ nt_tensor_map w_map
 ) {
+  const nt_scales scales;
+#endif
   extern __shared__ char dynamic[];
   char *memory = (char *)(((nt_u64)dynamic + 1023) / 1024 * 1024);
   char *staging = memory + NT_STAGES * STAGE_BYTES;
@@ -91,7 +105,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
   constexpr int PARTS = NT_SPLIT * NT_PARTS;
   const nt_tiles tiles(arguments, blockIdx.x / CLUSTER / NT_PARTS, gridDim.x / CLUSTER / NT_PARTS);
   const int part = NT_PARTS == 1 ? (int)split : (int)(blockIdx.x / CLUSTER) % NT_PARTS;
-  const int chunks_of_k = (arguments.k + 63) / 64;
+  const int chunks_of_k = (arguments.k + CHUNK - 1) / CHUNK;
   const int first_chunk = chunks_of_k * part / PARTS;
   const int chunks = chunks_of_k * (part + 1) / PARTS - first_chunk;
 
@@ -157,7 +171,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
         nt_prefetch_residual(arguments, tile, column + part * OWN, OWN);
       }
       float sums[M_TILES][TILE_N / 2];
-      consumer.multiply(sums, chunks);
+      scales.multiply(consumer, sums, row, column, first_chunk, chunks);
       if constexpr (NT_SPLIT > 1) {
         constexpr int BLOCKS = TILE_N / 8 / NT_SPLIT;
         const int own = column + (int)split * (BLOCKS * 8);
@@ -171,6 +185,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
           if constexpr (!EARLY) writer.load<BLOCKS>(residuals, row + m * 64, own);
           float part[BLOCKS * 4];
           nt_sum_parts<BLOCKS>(part, m, memory, share, split);
+          scales.apply<BLOCKS>(part, row + m * 64, own);
           if constexpr (NT_BIAS) nt_add_bias<BLOCKS>(part, bias + own, width - own);
           writer.write<BLOCKS>(part, residuals, row + m * 64, own);
         }
@@ -191,6 +206,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) sm90_matmul(
       } else {
 #pragma unroll
         for (int m = 0; m < M_TILES; m++) {
+          scales.apply<TILE_N / 8>(sums[m], row + m * 64, column);
           nt_finish<TILE_N / 8, NT_GATE, NT_BIAS != 0>(sums[m], writer, bias, width, row + m * 64, column);
         }
       }

@@ -28,9 +28,9 @@ struct nt_producer {
     if constexpr (NT_SHARE == 2) {
       const int half = (int)share * (TILE_M / 2);
       nt_copy_box_to_cluster(
-        to + half * 128, x_map, chunk * 64, row + half, barrier, 3 << (split * 2), NT_CACHE_EVICT_LAST);
+        to + half * 128, x_map, chunk * CHUNK, row + half, barrier, 3 << (split * 2), NT_CACHE_EVICT_LAST);
     } else {
-      nt_copy_box(to, x_map, chunk * 64, row, barrier, NT_CACHE_EVICT_LAST);
+      nt_copy_box(to, x_map, chunk * CHUNK, row, barrier, NT_CACHE_EVICT_LAST);
     }
   }
 
@@ -40,12 +40,12 @@ struct nt_producer {
     const int second = GATED ? n / 2 + row : row + TILE_N / 2;
     if constexpr (NT_SHARE == 1) {
       nt_copy_box_to_cluster(
-        to + share * (W_BYTES / 2), w_map, chunk * 64, share == 0 ? row : second, barrier, 3 << (split * 2), w_policy);
+        to + share * (W_BYTES / 2), w_map, chunk * CHUNK, share == 0 ? row : second, barrier, 3 << (split * 2), w_policy);
     } else if constexpr (GATED) {
-      nt_copy_box(to, w_map, chunk * 64, row, barrier, w_policy);
-      nt_copy_box(to + W_BYTES / 2, w_map, chunk * 64, second, barrier, w_policy);
+      nt_copy_box(to, w_map, chunk * CHUNK, row, barrier, w_policy);
+      nt_copy_box(to + W_BYTES / 2, w_map, chunk * CHUNK, second, barrier, w_policy);
     } else {
-      nt_copy_box(to, w_map, chunk * 64, row, barrier, w_policy);
+      nt_copy_box(to, w_map, chunk * CHUNK, row, barrier, w_policy);
     }
   }
 };

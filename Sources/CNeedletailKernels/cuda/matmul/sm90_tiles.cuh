@@ -11,6 +11,7 @@
 #endif
 
 enum {
+  CHUNK = NT_IN == NT_F8E4M3 ? 128 : 64,  // columns of k that come at a time: 128 bytes
   TILE_M = NT_TILE_M,
   TILE_N = NT_TILE_N,
   GATED = NT_GATE >= 0,

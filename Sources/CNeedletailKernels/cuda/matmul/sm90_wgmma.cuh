@@ -1,11 +1,11 @@
-// wgmma: out[64, N] += a[64, 16] b[N, 16], both 16-bit, K-major in shared memory under the 128-byte swizzle; the sum
-// in float32 registers. Of the four warps of a warpgroup, warp w holds rows 16 w ... of out; a lane's registers 4 j
+// wgmma: out[64, N] += a[64, 32 bytes] b[N, 32 bytes], both 16-bit or e4m3 (NT_IN), K-major in shared memory under the
+// 128-byte swizzle; the sum in float32 registers. Of the four warps of a warpgroup, warp w holds rows 16 w ... of out; a lane's registers 4 j
 // ... 4 j + 3 are columns 8 j + 2 (lane % 4) and the next one of row lane / 4, then of row lane / 4 + 8.
 #ifndef NEEDLETAIL_CUDA_SM90_WGMMA_CUH
 #define NEEDLETAIL_CUDA_SM90_WGMMA_CUH
 #include "types.h"
 
-// The descriptor of a tile of rows of 128 bytes, swizzled in groups of 8 rows; 16 elements further along k: + 2.
+// The descriptor of a tile of rows of 128 bytes, swizzled in groups of 8 rows; 32 bytes further along k: + 2.
 __device__ __forceinline__ nt_u64 nt_wgmma_tile(nt_u32 address) {
   return (nt_u64)((address & 0x3FFFF) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62;
 }
@@ -36,15 +36,21 @@ template <int COUNT> __device__ __forceinline__ void nt_wgmma_hold(float (&regis
 #define NT_TENS_10 NT_TENS_9 NT_TEN(9)
 #define NT_TENS_11 NT_TENS_10 NT_TEN(10)
 #define NT_TENS_12 NT_TENS_11 NT_TEN(11)
+#define NT_R4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
 #define NT_R8(i)                                                                                                     \
   "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]),        \
     "+f"(d[i + 7])
 #define NT_R32(i) NT_R8(i), NT_R8(i + 8), NT_R8(i + 16), NT_R8(i + 24)
 
-#if NT_IN == 3  // NT_BF16
-#define NT_WGMMA_TYPE "bf16.bf16"
+#if NT_IN == 4  // NT_F8E4M3
+#define NT_WGMMA_TYPE "k32.f32.e4m3.e4m3"
+#define NT_WGMMA_FLAGS ", p, 1, 1"
+#elif NT_IN == 3  // NT_BF16
+#define NT_WGMMA_TYPE "k16.f32.bf16.bf16"
+#define NT_WGMMA_FLAGS ", p, 1, 1, 0, 0"
 #else
-#define NT_WGMMA_TYPE "f16.f16"
+#define NT_WGMMA_TYPE "k16.f32.f16.f16"
+#define NT_WGMMA_FLAGS ", p, 1, 1, 0, 0"
 #endif
 
 // Where `keeps` is 0, d is overwritten.
@@ -54,13 +60,14 @@ template <int N> struct nt_wgmma;
   template <> struct nt_wgmma<n> {                                                                                   \
     static __device__ __forceinline__ void run(float (&d)[n / 2], nt_u64 a, nt_u64 b, int keeps) {                   \
       asm volatile(                                                                                                  \
-        "{ .reg .pred p; setp.ne.b32 p, " keeps_ ", 0; wgmma.mma_async.sync.aligned.m64n" #n "k16.f32."              \
-        NT_WGMMA_TYPE " {" numbers "}, " a_ ", " b_ ", p, 1, 1, 0, 0; }"                                             \
+        "{ .reg .pred p; setp.ne.b32 p, " keeps_ ", 0; wgmma.mma_async.sync.aligned.m64n" #n                         \
+        NT_WGMMA_TYPE " {" numbers "}, " a_ ", " b_ NT_WGMMA_FLAGS "; }"                                             \
         : __VA_ARGS__                                                                                                \
         : "l"(a), "l"(b), "r"(keeps));                                                                               \
     }                                                                                                                \
   };
 
+NT_WGMMA(8, "%0,%1,%2,%3", "%4", "%5", "%6", NT_R4(0))
 NT_WGMMA(16, "%0,%1,%2,%3,%4,%5,%6,%7", "%8", "%9", "%10", NT_R8(0))
 NT_WGMMA(32, NT_TENS_1 "%10,%11,%12,%13,%14,%15", "%16", "%17", "%18", NT_R8(0), NT_R8(8))
 NT_WGMMA(48, NT_TENS_2 "%20,%21,%22,%23", "%24", "%25", "%26", NT_R8(0), NT_R8(8), NT_R8(16))
@@ -96,6 +103,7 @@ NT_WGMMA(256, NT_TENS_12 "%120,%121,%122,%123,%124,%125,%126,%127", "%128", "%12
 #undef NT_TENS_10
 #undef NT_TENS_11
 #undef NT_TENS_12
+#undef NT_R4
 #undef NT_R8
 #undef NT_R32
 #undef NT_WGMMA
