@@ -9,12 +9,13 @@ extension CUDACatalog {
       throw CatalogError("a GPU multiplies with weights only, not with computed values")
     }
     let call = ProductCall(node: node, product: product, operands: operands, out: node.results[0])
+    if let planned = operands.weight.weight, planned.weight.recipe != nil { return try float8(call, planned) }
     if let launch = skinny(call) { return [launch] }
     return try inParts(call)
   }
 
   /// A product with the places of its operands and of its result.
-  private struct ProductCall {
+  struct ProductCall {
     let node: LoweredNode
     var product: Product
     var operands: ProductOperands<LoweredNode.Operand>
@@ -24,7 +25,7 @@ extension CUDACatalog {
     var maximumRows: Int { rows.value(in: node.maximum) }
   }
 
-  private func problem(_ call: ProductCall) -> ProductProblem {
+  func problem(_ call: ProductCall) -> ProductProblem {
     let (product, operands) = (call.product, call.operands)
     var problem = ProductProblem(
       rows: call.rows, maximumRows: call.maximumRows, n: operands.weight.type.shape[0].count,

@@ -53,8 +53,9 @@ public struct CUDACatalog: KernelCatalog {
     return fusions
   }
 
-  /// None yet.
+  /// Products in fp8 on Hopper; none of experts or embeddings yet.
   public func adapted(_ recipe: LinearRecipe, for role: ModuleRole) throws(CatalogError) -> LinearRecipe {
+    if multipliesFloat8(recipe), role == .projection || role == .head { return recipe }
     throw CatalogError("weights in codes (\(recipe)) have no kernels on a GPU yet")
   }
 
