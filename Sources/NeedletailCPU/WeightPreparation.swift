@@ -100,6 +100,10 @@ private struct WeightPiece {
     var pieces: [WeightPiece] = []
     var target = 0
     let coded = CodedPieces(planned)
+    // Tiles have rows of several parts: one piece is the whole weight.
+    if planned.layout == .tiles, let part = planned.weight.parts.first {
+      return [WeightPiece(weight: index, part: part, rows: 0..<0, target: 0, planned: planned)]
+    }
     for part in planned.weight.parts {
       let shape = part.resultShape
       let rowBytes = max(1, shape.dropFirst().reduce(planned.dtype.byteCount, *))
@@ -122,6 +126,7 @@ private struct WeightPiece {
   /// Brings the rows to where they belong in the weight, which starts at `target`.
   func prepare(from source: any WeightSource, at target: UnsafeMutableRawPointer) throws {
     if let coded = CodedPieces(planned) {
+      if planned.layout == .tiles { return try coded.fill(target, from: source) }
       try coded.copy(rows, of: part, to: target, row: self.target, from: source)
       if self.target == 0 { try coded.copyInputScales(to: target, from: source) }
       return

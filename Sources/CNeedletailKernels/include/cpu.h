@@ -56,6 +56,18 @@ void nt_cpu_pack_weights(
 void nt_cpu_pack_columns(
   void *packed, const void *source, nt_i64 first, nt_i64 count, nt_i64 n, nt_i64 columns, nt_i64 element_bytes);
 
+// Rows of a weight in codes of NT_U4, NT_F4E2M1 or NT_I8, in the order of WeightCoding, as the CUDA products by such codes read
+// them: n is brought to a multiple of 16 and k to one of 128 (64 for NT_I8) by codes 0 with scale 0.
+//   codes: units of 8 rows b by a chunk of columns c, 512 bytes at (b * chunks + c) * 512; in a unit 16 bytes for each lane
+//     4 g + t, of row 8 b + g. 4 bits: word i, nibble p + 4 e is column 128 c + 32 i + 16 (p >> 1) + 8 (p & 1) + 2 t + e.
+//     8 bits: word i, byte p + 2 e is column 64 c + 16 i + 8 p + 2 t + e.
+//   scales (4 bits): a word at ((b * groups + group) * 8 + g) * 4, groups of whole chunks and of at most 128 columns: the
+//     scale in the low 16 bits; in the high ones -(128 + zero) of bfloat16, -(1024 + zero) of float16, or 0 for NT_F4E2M1,
+//     whose scale is bfloat16. packed_scales is null for NT_I8, whose scales stay as they are.
+void nt_cpu_tile_codes(
+  void *packed, void *packed_scales, const void *codes, const void *scales, const nt_u8 *zeros, nt_i64 n, nt_i64 k,
+  nt_i32 group, nt_i32 code, nt_i32 scale_dtype);
+
 // A pool of threads; the caller of nt_pool_run is worker 0. Workers spin for some microseconds after a run before they
 // sleep, so that the launches of consecutive steps cost little.
 typedef struct nt_pool nt_pool;

@@ -13,7 +13,7 @@ struct DummyWeightKernels {
   /// All launches that a plan's weights may need, for loading their kernels.
   static func launches(_ plan: Plan, _ source: DummySource) -> [GPULaunch] {
     var launches: [GPULaunch] = [GPUWeights.dummy(rows: 1, columns: 1, out: source.dtype)]
-    for planned in plan.weights {
+    for planned in plan.weights where planned.weight.recipe == nil {
       for part in planned.weight.parts where part.transposed || planned.dtype != source.dtype {
         let isTurnedFirst = part.transposed && part.period != nil
         if isTurnedFirst {

@@ -14,23 +14,42 @@ struct PlanLoading {
     memory.address + UInt64(map.regions[.weight(index)]?.offset ?? 0)
   }
 
-  /// Reads, converts and copies weights.
-  func copyWeights(from source: any WeightSource, progress: (@Sendable (Double) -> Void)?) throws {
-    var pieces: [WeightPiece] = []
+  /// Reads, converts or codes, and copies weights; `codedOnly`: those in codes.
+  func copyWeights(
+    from source: any WeightSource, codedOnly: Bool = false, progress: (@Sendable (Double) -> Void)?
+  ) throws {
+    var fills: [@Sendable (UnsafeMutableRawPointer) throws -> Void] = []
     var targets: [WeightTransfer.Piece] = []
     for (index, planned) in plan.weights.enumerated() {
+      let start = address(ofWeight: index)
+      if let coded = CodedPieces(planned) {
+        for piece in coded.pieces(limit: WeightTransfer.pieceBytes) {
+          let runs = piece.copies.map {
+            WeightTransfer.Piece.Run(source: $0.source, target: start + UInt64($0.target), byteCount: $0.byteCount)
+          }
+          targets.append(.init(runs: runs, byteCount: piece.byteCount))
+          fills.append { try coded.fill(piece, $0, from: source) }
+        }
+        for (target, numbers) in try coded.inputScales(from: source) {
+          targets.append(.init(target: start + UInt64(target), byteCount: numbers.count * 4))
+          fills.append { bytes in
+            numbers.withUnsafeBytes { bytes.copyMemory(from: $0.baseAddress ?? .init(bytes), byteCount: $0.count) }
+          }
+        }
+        continue
+      }
+      if codedOnly { continue }
       guard planned.layout == .rowMajor else {
         throw CUDAError("\(planned.weight) lies in \(planned.layout.rawValue), which no GPU reads")
       }
-      let start = address(ofWeight: index)
       for piece in WeightPiece.pieces(of: planned, limit: WeightTransfer.pieceBytes) {
         targets.append(.init(target: start + UInt64(piece.target), byteCount: piece.byteCount))
-        pieces.append(piece)
+        fills.append { try piece.fill($0, from: source) }
       }
     }
-    let all = pieces
+    let all = fills
     try WeightTransfer(context).run(targets, progress: progress) { index, bytes in
-      if let base = bytes.baseAddress { try all[index].fill(base, from: source) }
+      if let base = bytes.baseAddress { try all[index](base) }
     }
   }
 
@@ -50,11 +69,11 @@ struct PlanLoading {
     }
   }
 
-  /// Has the GPU make weights itself.
+  /// Has the GPU make weights itself, those of ordinary numbers.
   func makeWeights(_ dummy: DummySource) throws {
     let kernels = DummyWeightKernels(modules: try modules.value().0, source: dummy)
     let stream = try Stream(context)
-    for (index, planned) in plan.weights.enumerated() {
+    for (index, planned) in plan.weights.enumerated() where planned.weight.recipe == nil {
       var target = address(ofWeight: index)
       for part in planned.weight.parts {
         try kernels.make(part, dtype: planned.dtype, at: target, in: stream)

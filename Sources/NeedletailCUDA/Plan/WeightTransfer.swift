@@ -6,8 +6,21 @@ import NeedletailKernels
 struct WeightTransfer: Sendable {
   /// Some bytes and where they go.
   struct Piece: Sendable {
-    var target: UInt64
+    /// Bytes of a piece that follow each other on the GPU too.
+    struct Run: Sendable {
+      var source: Int
+      var target: UInt64
+      var byteCount: Int
+    }
+
+    var runs: [Run]
     var byteCount: Int
+
+    init(target: UInt64, byteCount: Int) {
+      self.init(runs: [Run(source: 0, target: target, byteCount: byteCount)], byteCount: byteCount)
+    }
+
+    init(runs: [Run], byteCount: Int) { (self.runs, self.byteCount) = (runs, byteCount) }
   }
 
   /// Bytes that are copied at once, unless a piece is larger.
@@ -46,7 +59,10 @@ struct WeightTransfer: Sendable {
           if turn >= 2 { if side == 0 { try first.synchronize() } else { try second.synchronize() } }
           let bytes = ring.part((worker * 2 + side) * half, pieces[index].byteCount)
           try fill(index, bytes)
-          try stream.copy(UnsafeRawBufferPointer(bytes), toDevice: pieces[index].target)
+          for run in pieces[index].runs {
+            let part = UnsafeRawBufferPointer(rebasing: bytes[run.source..<run.source + run.byteCount])
+            try stream.copy(part, toDevice: run.target)
+          }
           if side == 0 { try stream.record(first) } else { try stream.record(second) }
           turn += 1
           work.finishOne()

@@ -15,7 +15,7 @@ extension Pass {
       let vectors = follower.inputs.dropFirst()
       // The kernel rounds what it normalizes to the type of the operands, and reads vectors before the step's values.
       guard case .norm(let norm) = follower.op, graph[follower.inputs[0]].dtype == .float32,
-        graph[normalized].dtype == graph[operands.weight].dtype,
+        graph[normalized].dtype == graph.operandType(of: operands.weight, context),
         vectors.allSatisfy({ flow.isWeight($0) && graph[$0].dtype == .float32 })
       else { continue }
       product.norm = norm
@@ -26,5 +26,13 @@ extension Pass {
       operands.normBias = vectors.dropFirst().first
       graph.nodes[index] = node.replaced(by: product, operands)
     }
+  }
+}
+
+extension Graph {
+  /// The type that rows are rounded to before they are multiplied with a weight: its own, or the context's for codes.
+  fileprivate func operandType(of weight: Value, _ context: PassContext) -> DType {
+    let dtype = self[weight].dtype
+    return [.float32, .bfloat16, .float16].contains(dtype) ? dtype : context.precision.dtype
   }
 }

@@ -51,7 +51,7 @@ public struct CPUCatalog: KernelCatalog {
       return CodedSections(recipe, n: shape[0], k: shape[1], layout: layout).byteCount
     }
     switch layout {
-    case .rowMajor: return shape.reduce(dtype.byteCount, *)
+    case .rowMajor, .tiles: return shape.reduce(dtype.byteCount, *)
     case .panels: return Int(nt_cpu_packed_bytes(Int64(shape[0]), Int64(shape[1]), dtype.rawValue))
     }
   }

@@ -59,11 +59,19 @@ public struct CUDACatalog: KernelCatalog {
     throw CatalogError("weights in codes (\(recipe)) have no kernels on a GPU yet")
   }
 
-  /// As in the checkpoint.
-  public func layout(of weight: Weight, dtype: DType, readBy ops: [Op]) -> WeightLayout { .rowMajor }
+  /// As in the checkpoint; codes that are multiplied with 16-bit activations in tiles.
+  public func layout(of weight: Weight, dtype: DType, readBy ops: [Op]) -> WeightLayout {
+    guard let recipe = weight.recipe, recipe.activation == nil, recipe.weight.code != .float8e4m3 else {
+      return .rowMajor
+    }
+    return .tiles
+  }
 
   /// Bytes of a weight's elements.
   public func byteCount(of weight: Weight, dtype: DType, layout: WeightLayout) -> Int {
+    if let recipe = weight.recipe {
+      return CodedSections(recipe, n: weight.shape[0], k: weight.shape[1], layout: layout).byteCount
+    }
     weight.shape.reduce(dtype.byteCount, *)
   }
 

@@ -89,6 +89,8 @@ public enum WeightLayout: String, Hashable, Sendable, Codable {
   case rowMajor
   /// Panels of output columns, as the CPU's matrix products read them (`matmul.h`).
   case panels
+  /// Tiles of codes, as a GPU's products by 4-bit and int8 codes read them (`cpu.h`: `nt_cpu_tile_codes`).
+  case tiles
 }
 
 /// A weight prepared for the kernels that read it.
