@@ -14,7 +14,7 @@ extension CUDADevice {
     return try load(plan, blockCount: blockCount, kernels: kernels) { loading in
       if let dummy {
         try loading.makeWeights(dummy)
-        try loading.copyWeights(from: source, codedOnly: true, progress: progress)
+        try loading.copyWeights(from: source, beside: dummy, progress: progress)
         progress?(1)
       } else {
         try loading.copyWeights(from: source, progress: progress)

@@ -13,8 +13,11 @@ struct DummyWeightKernels {
   /// All launches that a plan's weights may need, for loading their kernels.
   static func launches(_ plan: Plan, _ source: DummySource) -> [GPULaunch] {
     var launches: [GPULaunch] = [GPUWeights.dummy(rows: 1, columns: 1, out: source.dtype)]
-    for planned in plan.weights where planned.weight.recipe == nil {
-      for part in planned.weight.parts where part.transposed || planned.dtype != source.dtype {
+    for planned in plan.weights where makes(planned, source) {
+      let coding = coding(planned, source)
+      if let coding { launches.append(coding) }
+      let dtype = coding == nil ? planned.dtype : source.dtype
+      for part in planned.weight.parts where part.transposed || dtype != source.dtype {
         let isTurnedFirst = part.transposed && part.period != nil
         if isTurnedFirst {
           launches.append(
@@ -22,7 +25,7 @@ struct DummyWeightKernels {
         }
         launches.append(
           GPUWeights.convert(
-            rows: 1, columns: 1, isTransposed: part.transposed && !isTurnedFirst, x: source.dtype, out: planned.dtype))
+            rows: 1, columns: 1, isTransposed: part.transposed && !isTurnedFirst, x: source.dtype, out: dtype))
       }
     }
     return launches

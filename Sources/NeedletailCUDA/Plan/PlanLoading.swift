@@ -14,13 +14,14 @@ struct PlanLoading {
     memory.address + UInt64(map.regions[.weight(index)]?.offset ?? 0)
   }
 
-  /// Reads, converts or codes, and copies weights; `codedOnly`: those in codes.
+  /// Reads, converts or codes, and copies weights; `beside`: those that the GPU does not make itself.
   func copyWeights(
-    from source: any WeightSource, codedOnly: Bool = false, progress: (@Sendable (Double) -> Void)?
+    from source: any WeightSource, beside dummy: DummySource? = nil, progress: (@Sendable (Double) -> Void)?
   ) throws {
     var fills: [@Sendable (UnsafeMutableRawPointer) throws -> Void] = []
     var targets: [WeightTransfer.Piece] = []
     for (index, planned) in plan.weights.enumerated() {
+      if let dummy, DummyWeightKernels.makes(planned, dummy) { continue }
       let start = address(ofWeight: index)
       if let coded = CodedPieces(planned) {
         for piece in coded.pieces(limit: WeightTransfer.pieceBytes) {
@@ -38,7 +39,6 @@ struct PlanLoading {
         }
         continue
       }
-      if codedOnly { continue }
       guard planned.layout == .rowMajor else {
         throw CUDAError("\(planned.weight) lies in \(planned.layout.rawValue), which no GPU reads")
       }
@@ -69,12 +69,16 @@ struct PlanLoading {
     }
   }
 
-  /// Has the GPU make weights itself, those of ordinary numbers.
+  /// Has the GPU make weights itself, those of ordinary numbers and those that it can code.
   func makeWeights(_ dummy: DummySource) throws {
     let kernels = DummyWeightKernels(modules: try modules.value().0, source: dummy)
     let stream = try Stream(context)
-    for (index, planned) in plan.weights.enumerated() where planned.weight.recipe == nil {
+    for (index, planned) in plan.weights.enumerated() where DummyWeightKernels.makes(planned, dummy) {
       var target = address(ofWeight: index)
+      guard planned.weight.recipe == nil else {
+        try makeCoded(planned, kernels, at: target, in: stream)
+        continue
+      }
       for part in planned.weight.parts {
         try kernels.make(part, dtype: planned.dtype, at: target, in: stream)
         target += UInt64(part.resultShape.reduce(planned.dtype.byteCount, *))

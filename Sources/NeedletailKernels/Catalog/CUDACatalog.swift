@@ -72,7 +72,7 @@ public struct CUDACatalog: KernelCatalog {
     if let recipe = weight.recipe {
       return CodedSections(recipe, n: weight.shape[0], k: weight.shape[1], layout: layout).byteCount
     }
-    weight.shape.reduce(dtype.byteCount, *)
+    return weight.shape.reduce(dtype.byteCount, *)
   }
 
   /// The launches that compute a node.
