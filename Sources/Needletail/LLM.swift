@@ -110,6 +110,9 @@ public final class LLM: Sendable {
       chatTemplate = try directory.chatTemplate.map { source throws in try ChatTemplate(source) }
       times.mark("model files")
       let opened = try device.value()
+      guard !options.givesEmbeddings || opened.catalog.target.device == "cpu" else {
+        throw LoadError("embeddings are made on the CPU only so far; load the model for them with --device cpu")
+      }
       times.mark("device")
       compiled = try CompiledModel(package, on: opened, options: options)
       times.mark("compile")

@@ -14,8 +14,8 @@ struct NeedletailCommand: AsyncParsableCommand {
     version: Version.text,
     subcommands: [
       RunCommand.self, ChatCommand.self, BuildCommand.self, QuantizeCommand.self, BenchCommand.self, EvalCommand.self,
-      InspectCommand.self,
-      ModelsCommand.self, DoctorCommand.self, KernelsCommand.self, TokenizeCommand.self,
+      EmbedCommand.self, InspectCommand.self, ModelsCommand.self, DoctorCommand.self, KernelsCommand.self,
+      TokenizeCommand.self,
     ])
 
   /// Runs the subcommand that the arguments name, and turns what it throws into a sentence and an exit code.

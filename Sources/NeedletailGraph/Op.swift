@@ -195,3 +195,12 @@ public enum StepInput: String, Hashable, Sendable, Codable, CaseIterable {
   /// int32 [scored rows]: which tokens' logits are needed
   case scoredRows
 }
+
+/// Rows that a plan of a language model gives the host, one for each scored row of the step; each is the name of an output.
+public enum StepOutput: String, Hashable, Sendable, Codable, CaseIterable {
+  /// float32 [scored rows, vocabulary].
+  case logits
+  /// What the logits are made of, the final norm's results: float32 [scored rows, width]. Only in plans that are asked for
+  /// it.
+  case hidden
+}

@@ -94,6 +94,29 @@ struct OtherCommandsTests {
     #expect(text.contains("SHAPES of the launches of a decode step") && text.contains("planned for, not opened"))
   }
 
+  @Test(arguments: ["sm_80", "h200", "sm_100a"]) func aPlanMayGiveHiddenRows(_ gpu: String) throws {
+    let arguments = ["inspect", CommandLineProgram.demo + "/config.json", "--device", "cuda", "--gpu", gpu, "--json"]
+    let outcome = CommandLineProgram.run(arguments + ["--embeddings"])
+    #expect(outcome.code == 0, "\(outcome.error)")
+    let json = try JSON.parse(outcome.output)
+    // The rows that are wanted and the norm of them.
+    #expect(json["phases"]?.array?.first?["total"]?["launches"]?.int == 4 * 5 + 3 + 2)
+    #expect(outcome.output.contains("output hidden"))
+    #expect(!CommandLineProgram.run(arguments).output.contains("output hidden"))
+  }
+
+  @Test func embedPrintsALineForEachText() throws {
+    let outcome = CommandLineProgram.run(
+      ["embed", "--model", CommandLineProgram.demo, "--text", "One", "--text", "Two of them", "--pooling", "mean"])
+    let lines = try outcome.output.split(separator: "\n").map { try JSON.parse(String($0)) }
+    #expect(lines.count == 2 && lines[1]["tokens"]?.int ?? 0 > lines[0]["tokens"]?.int ?? 0)
+    for line in lines {
+      let vector = line["embedding"]?.array?.compactMap(\.double) ?? []
+      #expect(vector.count > 100 && abs(vector.reduce(0) { $0 + $1 * $1 } - 1) < 1e-4)
+    }
+    #expect(CommandLineProgram.run(["embed", "--model", CommandLineProgram.demo]).code == 2)
+  }
+
   @Test func inspectRefusesUnknownGPUs() {
     let config = CommandLineProgram.demo + "/config.json"
     #expect(CommandLineProgram.run(["inspect", config, "--gpu", "voodoo2"]).code == 2)

@@ -27,6 +27,25 @@ struct RunCommandTests {
     #expect(first?["logprob"] == first?["top_logprobs"]?.array?.first?["logprob"])
   }
 
+  @Test func givesSeveralAnswers() throws {
+    let arguments = ["--prompt", "Once upon a time", "--max-tokens", "6", "--temperature", "1", "--seed", "3"]
+    func answers(_ more: String...) throws -> JSON {
+      try JSON.parse(
+        CommandLineProgram.run(["run", "--model", CommandLineProgram.demo, "--json"] + arguments + more).output)
+    }
+    let three = try answers("--n", "3", "--prompt-logprobs", "1")
+    let choices = try #require(three["choices"]?.array)
+    #expect(choices.compactMap { $0["index"]?.int } == [0, 1, 2])
+    #expect(choices[0]["token_ids"] == three["token_ids"] && choices[1]["token_ids"] != choices[0]["token_ids"])
+    #expect(three["usage"] == ["prompt_tokens": 5, "completion_tokens": 18])
+    #expect(three["prompt_logprobs"]?.array?.count == 5)
+    #expect(three["prompt_logprobs"]?.array?[4]["top_logprobs"]?.array?.count == 1)
+    #expect(try answers()["token_ids"] == three["token_ids"])
+    #expect(try answers("--best-of", "4")["choices"]?.array?.count == 1)
+    let text = run("--prompt", "Once", "--max-tokens", "3", "--n", "2").output
+    #expect(text.hasPrefix("[1]\n") && text.contains("\n[2]\n"))
+  }
+
   @Test func takesPromptsFromStandardInputAndTokenIDs() throws {
     let text = run("--max-tokens", "4", "--json", input: "Once upon a time")
     let ids = run("--max-tokens", "4", "--json", "--token-ids", "1, 3201,844,264,609")
@@ -60,7 +79,9 @@ struct RunCommandTests {
     ["--prompt", "x", "--prompt-file", "y"], ["--prompt-file", "/nonexistent"], ["--token-ids", "99999999"],
     ["--prompt", "x", "--top-p", "0"], ["--prompt", "x", "--system", "y"], ["--prompt", "x", "--quantize", "fp3"],
     ["--prompt", "x", "--tensor-parallel", "2"], ["--prompt", "x", "--device", "cuda"],
-    ["--prompt", "x", "--threads", "0"], ["--prompt", "x", "--kv-cache-dtype", "int4"],
+    ["--prompt", "x", "--threads", "0"], ["--prompt", "x", "--n", "0"],
+    ["--prompt", "x", "--n", "3", "--best-of", "2"],
+    ["--prompt", "x", "--kv-cache-dtype", "int4"],
     ["--prompt", "x", "--logit-bias", "99999=1"], ["--prompt", "x", "--max-sequence-length", "1"],
   ])
   func whatCannotBeUsedIsOneSentence(_ arguments: [String]) {

@@ -7,7 +7,7 @@ final class Rows: @unchecked Sendable {
   var logits: [[Float]] = []
   var largest = 0
 
-  func add(_ positions: Range<Int>, _ rows: LogitRows) {
+  func add(_ positions: Range<Int>, _ rows: FloatRows) {
     largest = max(largest, positions.count)
     for (row, position) in positions.enumerated() {
       self.positions.append(position)

@@ -1,4 +1,5 @@
 import CNeedletailKernels
+import NeedletailGraph
 import NeedletailRuntime
 
 struct FakeFailure: Error, Equatable {
@@ -126,14 +127,16 @@ private final class FakeStep: PendingStep {
     return value
   }
 
-  func withLogits(rows: Range<Int>, _ body: (LogitRows) throws -> Void) throws {
-    for row in rows { precondition(batch.hostRows.contains(Int32(row)), "row \(row) is not on the host") }
-    let size = executor.limits.vocabularySize
+  func withRows(of output: StepOutput, _ rows: Range<Int>, _ body: (FloatRows) throws -> Void) throws {
+    let onHost = output == .logits ? batch.hostRows : batch.hiddenRows
+    for row in rows { precondition(onHost.contains(Int32(row)), "row \(row) is not on the host") }
+    // Hidden rows are the first few logits.
+    let size = output == .logits ? executor.limits.vocabularySize : executor.limits.hiddenSize ?? 0
     // Rows further apart than they are long, as a device may keep them.
-    let flat = logits[rows].flatMap { $0 + [.nan, .nan, .nan] }
+    let flat = logits[rows].flatMap { $0.prefix(size) + [.nan, .nan, .nan] }
     try flat.withUnsafeBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return }
-      try body(LogitRows(base: base, rowCount: rows.count, vocabularySize: size, stride: size + 3))
+      try body(FloatRows(base: base, rowCount: rows.count, width: size, stride: size + 3))
     }
   }
 }

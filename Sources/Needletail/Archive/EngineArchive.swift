@@ -143,6 +143,9 @@ public struct EngineArchive: Sendable {
     if !options.allowsLibraries, manifest.options.allowsLibraries, manifest.gpu != nil {
       throw differs("--libraries", "none", "all")
     }
+    if options.givesEmbeddings, manifest.plan.width(of: .hidden) == nil {
+      throw LoadError("\(path) was built without --embeddings; build another engine, or load the model itself")
+    }
     if let dtype = options.dtype, dtype != manifest.precision.dtype {
       throw differs("--dtype", dtype.name, manifest.precision.dtype.name)
     }

@@ -48,7 +48,8 @@ public struct CompiledModel: Sendable {
     self.precision = precision
     let model = package.model
     func compile(_ limits: PlanLimits, inspects: Bool) throws -> Plan {
-      let graph = try model.trace(maximumSequenceLength: limits.sequenceLength)
+      let graph = try model.trace(
+        maximumSequenceLength: limits.sequenceLength, givesHidden: options.givesEmbeddings)
       var compiling = CompilerOptions(precision: precision, limits: limits, storedType: package.storedType)
       compiling.recipe = try package.recipes(options.quantization)
       if precision.cache == .float8e4m3 { compiling.cacheScales = package.coded?.cacheScales ?? [:] }

@@ -56,6 +56,8 @@ public struct LoadOptions: Sendable {
   public var makesGraphsAhead = false
   /// Whether a GPU's time of each step is taken (`LLM.stepSentence`), which costs a little of it.
   public var timesSteps = false
+  /// Whether embeddings can be asked for (`LLM.embed`): each step computes the final norm once more for them.
+  public var givesEmbeddings = false
   /// What the engine takes on at once.
   public var limits = EngineLimits()
   /// Told the prepared share of the weights, 0 to 1, from several threads.

@@ -98,3 +98,4 @@ enum Libraries: String, ExpressibleByArgument, CaseIterable {
 extension LoadOptions.DeviceChoice: ExpressibleByArgument {}
 extension LoadOptions.LoadFormat: ExpressibleByArgument {}
 extension CapacityPolicy: ExpressibleByArgument {}
+extension Pooling: ExpressibleByArgument {}

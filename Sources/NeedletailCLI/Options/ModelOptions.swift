@@ -53,6 +53,8 @@ struct ModelOptions: ParsableArguments {
   var gpuMemoryFraction = 0.9
   @Flag(help: "Make a GPU's graphs of decode steps while loading, instead of when a number of requests is first met.")
   var makeGraphsAhead = false
+  @Flag(help: "Load the model, or build the engine, so that embeddings can be asked for.")
+  var embeddings = false
   @Flag(help: "Say what loading took.")
   var verbose = false
   @OptionGroup(visibility: .hidden) var later: LaterOptions
@@ -91,6 +93,7 @@ struct ModelOptions: ParsableArguments {
     options.allowsLibraries = libraries == .all
     options.gpuMemoryFraction = gpuMemoryFraction
     options.makesGraphsAhead = makeGraphsAhead
+    options.givesEmbeddings = embeddings
     options.timesSteps = verbose
     options.notice = { Terminal.error("note: \($0)") }
     options.limits.maximumSequences = maxBatchSize

@@ -32,7 +32,8 @@ extension CUDAPlan {
     let counts = step.counts
     guard usesGraphs, let sampling = step.sampling, counts.decodes == counts.sequences,
       counts.tokens == counts.sequences,
-      counts.scoredRows == counts.tokens, step.hostRows.isEmpty, let bucket = buckets.bucket(for: counts.sequences)
+      counts.scoredRows == counts.tokens, step.hostRows.isEmpty, step.hiddenRows.isEmpty,
+      let bucket = buckets.bucket(for: counts.sequences)
     else { return nil }
     let key = GraphKey(bucket: bucket, side: side, sampling: SamplingKind(sampling))
     return refusedGraphs.contains(key) ? nil : key

@@ -41,7 +41,8 @@ extension CUDAPlan {
         try sampler.run(SamplingKind(sampling), drawn, side: side, parameters: parameters, in: stream)
       }
     }
-    let logits = try copyLogits(step.hostRows, slot)
+    let logits = try copyRows(of: .logits, step.hostRows, slot)
+    let hidden = try copyRows(of: .hidden, step.hiddenRows, slot)
     try stream.record(slot.computed)
     try outgoing.wait(for: slot.computed)
     let wantsAll = step.sampling.map { $0.maximumTop > 0 || $0.rows.contains { $0.wants_logprob != 0 } } ?? false
@@ -58,8 +59,8 @@ extension CUDAPlan {
     // The GPU works meanwhile.
     if let key, graph == nil { makeGraph(key) }
     return CUDAPendingStep(
-      self, slot, layout: drawn, rows: step.scoredRows.count, all: wantsAll, hostRows: step.hostRows, logits: logits,
-      vocabularySize: vocabularySize)
+      self, slot, layout: drawn, rows: step.scoredRows.count, all: wantsAll,
+      outputs: [.logits: logits, .hidden: hidden].compactMapValues(\.self))
   }
 
   /// Adds what a step took to the figures, once it has run.
@@ -71,12 +72,13 @@ extension CUDAPlan {
     }
   }
 
-  /// Copies the rows of logits that the host reads, before the next step overwrites them.
-  private func copyLogits(_ rows: [Int32], _ slot: StepSlot) throws -> UnsafePointer<Float>? {
+  /// Copies the rows of an output that the host reads, before the next step overwrites them.
+  private func copyRows(of output: StepOutput, _ rows: [Int32], _ slot: StepSlot) throws -> HostRows? {
     guard !rows.isEmpty else { return nil }
-    let source = address(try region(of: .output("logits")))
-    let rowBytes = vocabularySize * 4
-    let target = try slot.logits(rows.count * rowBytes)
+    guard let width = plan.width(of: output) else { throw CUDAError("the plan has no output \(output.rawValue)") }
+    let source = address(try region(of: .output(output.rawValue)))
+    let rowBytes = width * 4
+    let target = try slot.rows(of: output, rows.count * rowBytes)
     var first = 0
     while first < rows.count {
       var end = first + 1
@@ -86,8 +88,15 @@ extension CUDAPlan {
         to: UnsafeMutableRawBufferPointer(start: target + first * rowBytes, count: (end - first) * rowBytes))
       first = end
     }
-    return UnsafePointer(target.assumingMemoryBound(to: Float.self))
+    return HostRows(rows: rows, width: width, start: UnsafePointer(target.assumingMemoryBound(to: Float.self)))
   }
+}
+
+/// Rows of an output that were copied to the host, one behind the other.
+private struct HostRows {
+  var rows: [Int32]
+  var width: Int
+  var start: UnsafePointer<Float>
 }
 
 /// A step that runs on a GPU.
@@ -97,23 +106,18 @@ private final class CUDAPendingStep: PendingPlanStep {
   private let layout: SampleLayout?
   private let rows: Int
   private let all: Bool
-  private let hostRows: [Int32]
-  private let logits: UnsafePointer<Float>?
-  private let vocabularySize: Int
+  private let outputs: [StepOutput: HostRows]
 
   init(
-    _ plan: CUDAPlan, _ slot: StepSlot, layout: SampleLayout?, rows: Int, all: Bool, hostRows: [Int32],
-    logits: UnsafePointer<Float>?,
-    vocabularySize: Int
+    _ plan: CUDAPlan, _ slot: StepSlot, layout: SampleLayout?, rows: Int, all: Bool,
+    outputs: [StepOutput: HostRows]
   ) {
     self.plan = plan
     self.slot = slot
     self.layout = layout
     self.rows = rows
     self.all = all
-    self.hostRows = hostRows
-    self.logits = logits
-    self.vocabularySize = vocabularySize
+    self.outputs = outputs
   }
 
   func result() throws -> SampleResult {
@@ -125,10 +129,10 @@ private final class CUDAPendingStep: PendingPlanStep {
     return slot.result(layout, rows: rows, all: all)
   }
 
-  func withLogits(rows: Range<Int>, _ body: (UnsafePointer<Float>) throws -> Void) throws {
-    guard let logits, let first = hostRows.firstIndex(of: Int32(rows.lowerBound)),
-      first + rows.count <= hostRows.count, hostRows[first + rows.count - 1] == Int32(rows.upperBound - 1)
-    else { throw CUDAError("logits of rows \(rows) were not asked for") }
-    try body(logits + first * vocabularySize)
+  func withRows(of output: StepOutput, _ rows: Range<Int>, _ body: (UnsafePointer<Float>) throws -> Void) throws {
+    guard let copied = outputs[output], let first = copied.rows.firstIndex(of: Int32(rows.lowerBound)),
+      first + rows.count <= copied.rows.count, copied.rows[first + rows.count - 1] == Int32(rows.upperBound - 1)
+    else { throw CUDAError("rows \(rows) of \(output.rawValue) were not asked for") }
+    try body(copied.start + first * copied.width)
   }
 }

@@ -1,3 +1,4 @@
+import NeedletailGraph
 import NeedletailKernels
 
 /// What a step in flight has of the host's memory: its inputs until they are copied, what it draws, and the logits that
@@ -16,7 +17,7 @@ final class StepSlot {
   let computed: Event
   /// Recorded when what was drawn is on the host.
   let event: Event
-  private var logitMemory: PinnedMemory?
+  private var rowMemory: [StepOutput: PinnedMemory] = [:]
   private var tailMemory: PinnedMemory?
 
   init(_ context: Context, side: Int, inputBytes: Int, resultBytes: Int, takesTime: Bool) throws(CUDAError) {
@@ -38,9 +39,9 @@ final class StepSlot {
     UnsafeMutableRawBufferPointer(rebasing: resultMemory.bytes[..<byteCount])
   }
 
-  /// Memory for logits; it grows to what has been asked for at most.
-  func logits(_ byteCount: Int) throws -> UnsafeMutableRawPointer {
-    try grown(&logitMemory, byteCount)
+  /// Memory for rows of an output; it grows to what has been asked for at most.
+  func rows(of output: StepOutput, _ byteCount: Int) throws -> UnsafeMutableRawPointer {
+    try grown(&rowMemory[output], byteCount)
   }
 
   /// Memory for penalties, biases and masks.

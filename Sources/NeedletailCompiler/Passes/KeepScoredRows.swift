@@ -8,13 +8,13 @@ extension Pass {
   /// Where products choose their rows themselves (`Fusion.scoredRowsLinear`), rows are gathered no earlier than at the
   /// last product: a few rows more cost its predecessors nothing, and a gather would be a launch.
   ///
-  /// The output "logits" becomes [scored rows, vocabulary]; other outputs keep all their rows.
+  /// The outputs that `StepOutput` names become [scored rows, width]; others keep all their rows.
   public static let keepScoredRows = Pass("keepScoredRows") { graph, context throws(GraphError) in
-    for index in graph.outputs.indices where graph.outputs[index].name == "logits" {
-      let logits = graph.outputs[index].value
-      guard graph[logits].shape.first == .tokens else { continue }
-      let rows = graph.newValue(graph[logits].withScoredRows)
-      graph.nodes.append(Graph.Node(.scoredRows, [logits], [rows], scope: "logits"))
+    for index in graph.outputs.indices where StepOutput(rawValue: graph.outputs[index].name) != nil {
+      let (name, value) = (graph.outputs[index].name, graph.outputs[index].value)
+      guard graph[value].shape.first == .tokens else { continue }
+      let rows = graph.newValue(graph[value].withScoredRows)
+      graph.nodes.append(Graph.Node(.scoredRows, [value], [rows], scope: name))
       graph.outputs[index].value = rows
     }
     var gather = ScoredRowsGather(graph, stopsAtProducts: context.fusions.contains(.scoredRowsLinear))

@@ -23,6 +23,8 @@ public struct PlanStep: Sendable {
   public var scoredRows: [Int32]
   /// Rows of logits (indices into `scoredRows`, ascending) that the host will read.
   public var hostRows: [Int32]
+  /// Hidden rows (indices into `scoredRows`, ascending) that the host will read.
+  public var hiddenRows: [Int32]
   /// What is drawn, one row for each of `scoredRows`; nil: nothing.
   public var sampling: SampleRequest?
 
@@ -30,7 +32,7 @@ public struct PlanStep: Sendable {
   public init(
     counts: StepCounts, tokenIDs: [Int32], positions: [Int32], slots: [Int64], queryStarts: [Int32],
     contextLengths: [Int32], blockTables: [Int32], blockTableStride: Int, scoredRows: [Int32], hostRows: [Int32] = [],
-    sampling: SampleRequest? = nil
+    hiddenRows: [Int32] = [], sampling: SampleRequest? = nil
   ) {
     self.counts = counts
     self.tokenIDs = tokenIDs
@@ -42,6 +44,7 @@ public struct PlanStep: Sendable {
     self.blockTableStride = blockTableStride
     self.scoredRows = scoredRows
     self.hostRows = hostRows
+    self.hiddenRows = hiddenRows
     self.sampling = sampling
   }
 }
@@ -50,9 +53,18 @@ public struct PlanStep: Sendable {
 public protocol PendingPlanStep: AnyObject {
   /// Waits for the step and returns what was drawn; called once.
   func result() throws -> SampleResult
-  /// Lends rows of the logits, float32 `[rows, vocabulary]`, all of them in the step's `hostRows`; after `result`, and
-  /// before the next step is submitted.
-  func withLogits(rows: Range<Int>, _ body: (UnsafePointer<Float>) throws -> Void) throws
+  /// Lends rows of an output, float32 `[rows, width]`, all of them in the step's `hostRows` or `hiddenRows`; after
+  /// `result`, and before the next step is submitted.
+  func withRows(of output: StepOutput, _ rows: Range<Int>, _ body: (UnsafePointer<Float>) throws -> Void) throws
+}
+
+extension Plan {
+  /// Numbers in a row of an output, float32 [scored rows, width]; nil where the plan has none such.
+  public func width(of output: StepOutput) -> Int? {
+    let type = outputs.first { $0.name == output.rawValue }?.type
+    guard let type, type.dtype == .float32, type.shape.count == 2, type.shape[0] == .scoredRows else { return nil }
+    return type.width
+  }
 }
 
 extension LoadedPlan {
@@ -96,16 +108,15 @@ private final class FinishedPlanStep: PendingPlanStep {
 
   func result() throws -> SampleResult { sampled }
 
-  func withLogits(rows: Range<Int>, _ body: (UnsafePointer<Float>) throws -> Void) throws {
-    guard let logits = loaded.plan.outputs.first(where: { $0.name == "logits" }) else {
-      throw GraphError("the plan has no output logits")
+  func withRows(of output: StepOutput, _ rows: Range<Int>, _ body: (UnsafePointer<Float>) throws -> Void) throws {
+    guard let width = loaded.plan.width(of: output) else {
+      throw GraphError("the plan has no output \(output.rawValue)")
     }
-    let vocabulary = logits.type.width
-    try loaded.withOutput("logits") { bytes in
-      guard let start = bytes.baseAddress, rows.upperBound * vocabulary * 4 <= bytes.count else {
-        throw GraphError("logits of rows \(rows) were not computed")
+    try loaded.withOutput(output.rawValue) { bytes in
+      guard let start = bytes.baseAddress, rows.upperBound * width * 4 <= bytes.count else {
+        throw GraphError("rows \(rows) of \(output.rawValue) were not computed")
       }
-      try body(start.assumingMemoryBound(to: Float.self) + rows.lowerBound * vocabulary)
+      try body(start.assumingMemoryBound(to: Float.self) + rows.lowerBound * width)
     }
   }
 }

@@ -138,6 +138,9 @@ public final class Engine: Sendable {
       throw RequestRefusal(
         "Token \(token) at position \(position) of the prompt is not in 0 ..< \(limits.vocabularySize).")
     }
+    if request.scoring?.output == .hidden, limits.hiddenSize == nil {
+      throw RequestRefusal("The model was not loaded for hidden rows, which embeddings are made of.")
+    }
     let room = limits.maximumSequenceLength - request.prompt.count
     let maximumTokens: Int
     if let asked = request.options.maximumTokens {

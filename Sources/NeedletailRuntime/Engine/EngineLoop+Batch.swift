@@ -49,7 +49,10 @@ extension EngineLoop {
     var anySampled = false
     let wanted = request.scoring?.positions ?? 0..<0
     for position in chunk.scored {
-      if wanted.contains(position) { batch.hostRows.append(Int32(batch.scoredRows.count)) }
+      if wanted.contains(position) {
+        let row = Int32(batch.scoredRows.count)
+        if request.scoring?.output == .hidden { batch.hiddenRows.append(row) } else { batch.hostRows.append(row) }
+      }
       // The row that is sampled, too, is appended below.
       if chunk.sampled.contains(position) { continue }
       batch.scoredRows.append(Int32(firstToken + position))

@@ -60,7 +60,7 @@ extension EngineLoop {
     changes.finishedRequests += 1
   }
 
-  /// Hands out the logits and log-probabilities of the chunk's positions that were asked for.
+  /// Hands out the rows and log-probabilities of the chunk's positions that were asked for.
   private func deliverScores(
     _ chunk: Step.Chunk, of request: ActiveRequest, _ submitted: SubmittedStep, _ result: StepResult
   ) throws {
@@ -68,7 +68,9 @@ extension EngineLoop {
       let positions = chunk.scored.clamped(to: scoring.positions)
       if !positions.isEmpty {
         let first = chunk.firstScoredRow + positions.lowerBound - chunk.scored.lowerBound
-        try submitted.pending.withLogits(rows: first..<first + positions.count) { try scoring.receive(positions, $0) }
+        try submitted.pending.withRows(of: scoring.output, first..<first + positions.count) {
+          try scoring.receive(positions, $0)
+        }
       }
     }
     guard let top = request.options.promptLogProbabilities else { return }

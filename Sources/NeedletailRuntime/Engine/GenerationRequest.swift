@@ -1,20 +1,26 @@
+import NeedletailGraph
+
 /// What an engine is asked to do: continue a prompt, score it, or both.
 ///
 ///     let stream = try engine.submit(GenerationRequest(prompt: [1, 15043], options: .greedy, endTokens: [2]))
 ///     for try await event in stream { … }
 public struct GenerationRequest: Sendable {
-  /// Receives the logits of some of the prompt's positions, a few at a time, so that memory stays bounded.
+  /// Receives the logits or hidden rows of some of the prompt's positions, a few at a time, so that memory stays bounded.
   public struct Scoring: Sendable {
-    /// Positions of the prompt whose logits are wanted; row p holds the scores of the token at p + 1.
+    /// What is wanted; hidden rows can be had where `ExecutorLimits.hiddenSize` is not nil.
+    public var output: StepOutput
+    /// Positions of the prompt whose rows are wanted; row p of the logits holds the scores of the token at p + 1.
     public var positions: Range<Int>
-    /// Called on the engine's thread, in the order of the positions; the logits are lent for the time of the call.
+    /// Called on the engine's thread, in the order of the positions; the rows are lent for the time of the call.
     /// Throwing ends this request with the error.
-    public var receive: @Sendable (_ positions: Range<Int>, _ logits: LogitRows) throws -> Void
+    public var receive: @Sendable (_ positions: Range<Int>, _ rows: FloatRows) throws -> Void
 
-    /// Logits of `positions`, given to `receive`.
+    /// Rows of `positions`, given to `receive`.
     public init(
-      positions: Range<Int>, receive: @escaping @Sendable (_ positions: Range<Int>, _ logits: LogitRows) throws -> Void
+      _ output: StepOutput = .logits, positions: Range<Int>,
+      receive: @escaping @Sendable (_ positions: Range<Int>, _ rows: FloatRows) throws -> Void
     ) {
+      self.output = output
       self.positions = positions
       self.receive = receive
     }
@@ -34,7 +40,7 @@ public struct GenerationRequest: Sendable {
   public var cacheSalt: String
   /// Sees each token on the engine's thread, gives it text and may stop the request. The request uses its own copy.
   public var observer: (any TokenObserver)?
-  /// Logits of the prompt's positions; nil: not wanted.
+  /// Logits or hidden rows of the prompt's positions; nil: not wanted.
   public var scoring: Scoring?
 
   /// A request as given.

@@ -14,6 +14,8 @@ public struct ExecutorLimits: Sendable, Hashable {
   public var maximumSequenceLength: Int
   /// Entries in a row of logits; token ids are `0 ..< vocabularySize`.
   public var vocabularySize: Int
+  /// Numbers in a hidden row; nil where the executor gives none.
+  public var hiddenSize: Int?
   /// Most likely tokens that can be listed beside a chosen one.
   public var maximumTopTokens: Int
   /// Steps that may be submitted before the first of them is waited for: 1, or 2 where the sampled token feeds the next
@@ -23,7 +25,8 @@ public struct ExecutorLimits: Sendable, Hashable {
   /// Limits as given. Every size is at least 1; `stepsInFlight` is 1 or 2.
   public init(
     tokensPerStep: Int, maximumSequences: Int, maximumScoredRows: Int, blockSize: Int, blockCount: Int,
-    maximumSequenceLength: Int, vocabularySize: Int, maximumTopTokens: Int = 20, stepsInFlight: Int = 1
+    maximumSequenceLength: Int, vocabularySize: Int, hiddenSize: Int? = nil, maximumTopTokens: Int = 20,
+    stepsInFlight: Int = 1
   ) {
     self.tokensPerStep = tokensPerStep
     self.maximumSequences = maximumSequences
@@ -32,6 +35,7 @@ public struct ExecutorLimits: Sendable, Hashable {
     self.blockCount = blockCount
     self.maximumSequenceLength = maximumSequenceLength
     self.vocabularySize = vocabularySize
+    self.hiddenSize = hiddenSize
     self.maximumTopTokens = maximumTopTokens
     self.stepsInFlight = stepsInFlight
   }

@@ -17,22 +17,22 @@ public final class PlanExecutor: StepExecutor, @unchecked Sendable {
   /// An executor over a loaded plan.
   public init(_ loaded: any LoadedPlan) throws {
     let plan = loaded.plan
-    guard let logits = plan.outputs.first(where: { $0.name == "logits" }), logits.type.dtype == .float32,
-      logits.type.shape.count == 2, logits.type.shape[0] == .scoredRows
-    else { throw GraphError("the plan has no output logits of float32 [scoredRows, vocabulary]") }
+    guard let vocabularySize = plan.width(of: .logits) else {
+      throw GraphError("the plan has no output logits of float32 [scoredRows, vocabulary]")
+    }
     self.loaded = loaded
     limits = ExecutorLimits(
       tokensPerStep: plan.limits.tokens, maximumSequences: plan.limits.sequences,
       maximumScoredRows: plan.limits.scoredRows, blockSize: plan.limits.blockSize, blockCount: loaded.blockCount,
-      maximumSequenceLength: plan.limits.sequenceLength, vocabularySize: logits.type.width,
-      stepsInFlight: loaded.stepsInFlight)
+      maximumSequenceLength: plan.limits.sequenceLength, vocabularySize: vocabularySize,
+      hiddenSize: plan.width(of: .hidden), stepsInFlight: loaded.stepsInFlight)
   }
 
   /// Starts a step; on the CPU it has finished when this returns.
   public func submit(_ batch: StepBatch, _ sampling: SamplingBatch?) throws -> any PendingStep {
     PlanPendingStep(
       try loaded.submit(Self.step(batch, sampling), times: observeLaunches), maximumTop: sampling?.maximumTop ?? 0,
-      vocabularySize: limits.vocabularySize)
+      limits: limits)
   }
 
   /// A step as plans take it.
@@ -45,7 +45,7 @@ public final class PlanExecutor: StepExecutor, @unchecked Sendable {
         decodes: batch.decodeCount),
       tokenIDs: tokenIDs, positions: batch.positions, slots: batch.slots, queryStarts: batch.queryStarts,
       contextLengths: batch.contextLengths, blockTables: batch.blockTables, blockTableStride: batch.blockTableStride,
-      scoredRows: batch.scoredRows, hostRows: batch.hostRows,
+      scoredRows: batch.scoredRows, hostRows: batch.hostRows, hiddenRows: batch.hiddenRows,
       sampling: sampling.map {
         SampleRequest(
           rows: $0.rows, history: $0.history, biases: $0.biases, masks: $0.masks, maximumTop: $0.maximumTop)
@@ -57,12 +57,12 @@ public final class PlanExecutor: StepExecutor, @unchecked Sendable {
 private final class PlanPendingStep: PendingStep {
   private let step: any PendingPlanStep
   private let maximumTop: Int
-  private let vocabularySize: Int
+  private let limits: ExecutorLimits
 
-  init(_ step: any PendingPlanStep, maximumTop: Int, vocabularySize: Int) {
+  init(_ step: any PendingPlanStep, maximumTop: Int, limits: ExecutorLimits) {
     self.step = step
     self.maximumTop = maximumTop
-    self.vocabularySize = vocabularySize
+    self.limits = limits
   }
 
   func result() throws -> StepResult {
@@ -72,9 +72,10 @@ private final class PlanPendingStep: PendingStep {
       topLogProbabilities: sampled.topLogProbabilities, maximumTop: maximumTop)
   }
 
-  func withLogits(rows: Range<Int>, _ body: (LogitRows) throws -> Void) throws {
-    try step.withLogits(rows: rows) {
-      try body(LogitRows(base: $0, rowCount: rows.count, vocabularySize: vocabularySize, stride: vocabularySize))
+  func withRows(of output: StepOutput, _ rows: Range<Int>, _ body: (FloatRows) throws -> Void) throws {
+    let width = output == .logits ? limits.vocabularySize : limits.hiddenSize ?? 0
+    try step.withRows(of: output, rows) {
+      try body(FloatRows(base: $0, rowCount: rows.count, width: width, stride: width))
     }
   }
 }

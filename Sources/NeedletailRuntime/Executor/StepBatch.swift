@@ -34,8 +34,10 @@ public struct StepBatch: Sendable, Hashable {
   public var blockTableStride = 0
   /// Indices into the tokens whose logits are computed, ascending, `[rows]`.
   public var scoredRows: [Int32] = []
-  /// Rows (indices into `scoredRows`, ascending) whose logits the host will read by `PendingStep.withLogits`.
+  /// Rows (indices into `scoredRows`, ascending) whose logits the host will read by `PendingStep.withRows`.
   public var hostRows: [Int32] = []
+  /// Rows whose hidden row the host will read.
+  public var hiddenRows: [Int32] = []
   /// Sequences at the front of the step that continue an answer with one token each; which they are depends on the
   /// request's own positions only.
   public var decodeCount = 0

@@ -1,3 +1,5 @@
+import NeedletailGraph
+
 /// Runs steps on a device: forward to the logits of the scored rows, then sampling.
 ///
 /// Steps run in the order they are submitted, one after the other, so that a block which step n still writes may be given
@@ -19,10 +21,10 @@ public protocol PendingStep: AnyObject {
   /// Waits for the step and returns what was sampled; called once.
   func result() throws -> StepResult
 
-  /// Lends the logits of `rows` (indices into `scoredRows`, all of them in `hostRows`). Called after `result()` has
-  /// returned and before `submit` is called again; a step that was submitted earlier may be running, and must not
-  /// overwrite them.
-  func withLogits(rows: Range<Int>, _ body: (LogitRows) throws -> Void) throws
+  /// Lends the logits or hidden rows of `rows` (indices into `scoredRows`, all of them in `hostRows` or `hiddenRows`).
+  /// Called after `result()` has returned and before `submit` is called again; a step that was submitted earlier may be
+  /// running, and must not overwrite them.
+  func withRows(of output: StepOutput, _ rows: Range<Int>, _ body: (FloatRows) throws -> Void) throws
 }
 
 /// What a step sampled, for each of its scored rows. All arrays are empty when nothing was to be sampled.
@@ -52,28 +54,28 @@ public struct StepResult: Sendable, Hashable {
   }
 }
 
-/// Rows of logits lent for the time of a call: float32, `[rows, vocabularySize]`, rows `stride` elements apart.
-public struct LogitRows {
+/// Rows lent for the time of a call: float32, `[rowCount, width]`, rows `stride` elements apart.
+public struct FloatRows {
   /// The first row's first element.
   public let base: UnsafePointer<Float>
   /// Number of rows.
   public let rowCount: Int
   /// Elements of a row.
-  public let vocabularySize: Int
-  /// Elements from a row to the next; at least `vocabularySize`.
+  public let width: Int
+  /// Elements from a row to the next; at least `width`.
   public let stride: Int
 
   /// Rows at `base`.
-  public init(base: UnsafePointer<Float>, rowCount: Int, vocabularySize: Int, stride: Int) {
+  public init(base: UnsafePointer<Float>, rowCount: Int, width: Int, stride: Int) {
     self.base = base
     self.rowCount = rowCount
-    self.vocabularySize = vocabularySize
+    self.width = width
     self.stride = stride
   }
 
-  /// Row `row`, `[vocabularySize]`. Traps when it is not in `0 ..< rowCount`.
+  /// Row `row`, `[width]`. Traps when it is not in `0 ..< rowCount`.
   public subscript(row: Int) -> UnsafeBufferPointer<Float> {
     precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
-    return UnsafeBufferPointer(start: base + row * stride, count: vocabularySize)
+    return UnsafeBufferPointer(start: base + row * stride, count: width)
   }
 }

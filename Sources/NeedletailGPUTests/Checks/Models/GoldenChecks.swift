@@ -5,7 +5,7 @@ extension GPUCheck {
   /// Whole models against the reference, and against themselves.
   static func models(_ folder: String) -> [GPUCheck] {
     Golden.all(folder).flatMap { golden in
-      goldens(golden) + (golden.length == nil ? [inFlight(golden)] : [])
+      goldens(golden) + (golden.length == nil ? [inFlight(golden), reuse(golden)] : [])
     } + wide + demos(folder) + demoReferences(folder) + options(folder)
   }
 
