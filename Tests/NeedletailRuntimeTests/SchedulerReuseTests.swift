@@ -110,4 +110,27 @@ import Testing
     // What it had computed is still there.
     #expect(driver.run()?.summary == ["1: 10..<11 draws", "2: 8..<9 draws"])
   }
+
+  /// Answers that end long before they must: room set aside for all they might be would let few run at once.
+  @Test func admittingForThePromptAloneTakesFewerSteps() throws {
+    var steps: [CapacityPolicy: Int] = [:]
+    for policy in CapacityPolicy.allCases {
+      let driver = Driver(
+        limits(tokens: 512, sequences: 32, rows: 32, length: 1024, blockSize: 16, blocks: 200, policy: policy))
+      for id in 1...64 { try driver.add(UInt64(id), prompt: 128, generate: 512) }
+      var drawn: [RequestID: Int] = [:]
+      while let step = driver.next() {
+        steps[policy, default: 0] += 1
+        let outcomes = step.chunks.map { chunk -> Step.Outcome in
+          if chunk.sampled.isEmpty { return .advanced }
+          drawn[chunk.id, default: 0] += 1
+          return drawn[chunk.id] == 40 + Int(chunk.id.rawValue) % 32 ? .finished : .accepted(1)
+        }
+        driver.scheduler.complete(step, outcomes, drawn: Array(repeating: 5, count: step.rowCount))
+      }
+      #expect(driver.scheduler.isIdle && drawn.count == 64)
+    }
+    let (sparing, full) = (steps[.guaranteedNoEvict] ?? 0, steps[.maxUtilization] ?? 0)
+    #expect(full * 2 < sparing, "\(full) and \(sparing) steps")
+  }
 }

@@ -2,7 +2,7 @@
 public enum PrefixRoot: Sendable, Hashable {
   /// All requests with this salt; the empty one is that of requests without a salt.
   case shared(salt: String)
-  /// The requests of one submission only.
+  /// The requests of one submission only, by the first one's name; a single one finds its own blocks after it was preempted.
   case group(RequestID)
 }
 

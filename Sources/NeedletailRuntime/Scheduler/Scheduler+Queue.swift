@@ -33,6 +33,8 @@ extension Scheduler {
   @discardableResult
   public mutating func preempt(_ id: RequestID) -> Bool {
     guard case .admitted(let slot) = places[id], let sequence = sequences[slot] else { return false }
+    // One that shares with nobody finds its own blocks again.
+    texts[slot].root = texts[slot].root ?? .group(id)
     let text = texts[slot]
     precondition(text.tokens.count == sequence.tokenCount - sequence.unknownCount, "request \(id) lost tokens")
     release(slot)
