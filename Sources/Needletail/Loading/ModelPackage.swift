@@ -56,7 +56,11 @@ public struct ModelPackage: Sendable {
       }
     case .auto:
       let checkpoint = try Self.checkpoint(directory.path, of: model, names: Set(parameters.map(\.name)))
-      let coded = try CodedCheckpoint.weights(of: checkpoint, in: directory, parameters: parameters)
+      let coded = try QuantizationConfig(directory).map {
+        try QuantizedCheckpoint(
+          checkpoint, $0, parameters: parameters, transposed: try model.transposedParameters()
+        ).coded
+      }
       let expected = parameters.filter { coded?.matrices[$0.name] == nil }
       try checkpoint.check(
         expected: expected,

@@ -30,22 +30,25 @@ public struct QuantizationConfig: Sendable {
     let modelOptName = "hf_quant_config.json"
     let modelOpt = try ModelDirectory.readOptional(
       directory.path, modelOptName, limit: ModelDirectory.maximumConfigBytes)
-    let configPath = directory.path(of: "config.json")
+    // ModelOpt writes both files; its own says more of what it did.
+    guard let modelOpt else {
+      try self.init(config: directory.config, file: directory.path(of: "config.json"))
+      return
+    }
+    self = try located(directory.path(of: modelOptName)) { () throws(CheckpointError) in try Self.modelOpt(modelOpt) }
+  }
+
+  /// Reads what a config.json says; nil where it says nothing of quantization.
+  public init?(config: JSON, file: String) throws(CheckpointError) {
     var found: (place: String, json: JSON)?
-    for (prefix, part) in [("", directory.config), ("text_config.", directory.config["text_config"] ?? .null)] {
+    for (prefix, part) in [("", config), ("text_config.", config["text_config"] ?? .null)] {
       for field in ["quantization_config", "compression_config"] {
         guard let json = part[field], !json.isNull, found == nil else { continue }
         found = (prefix + field, json)
       }
     }
-    // ModelOpt writes both files; its own says more of what it did.
-    if let modelOpt {
-      self = try located(directory.path(of: modelOptName)) { () throws(CheckpointError) in try Self.modelOpt(modelOpt) }
-    } else if let found {
-      self = try located(configPath, found.place + " ") { () throws(CheckpointError) in try Self.parse(found.json) }
-    } else {
-      return nil
-    }
+    guard let found else { return nil }
+    self = try located(file, found.place + " ") { () throws(CheckpointError) in try Self.parse(found.json) }
   }
 
   /// How a module is stored; nil: as usual.

@@ -29,7 +29,7 @@ public struct CPUCatalog: KernelCatalog {
   public func fusions(upTo tokens: Int, _ precision: PrecisionPolicy) -> Set<Fusion> { .aroundProducts }
 
   /// Everything but groups of int8, and tables whose rows are no int8.
-  public func adapted(_ recipe: LinearRecipe, for role: ModuleRole) throws(CatalogError) -> LinearRecipe {
+  public func adapted(_ recipe: LinearRecipe, for role: ModuleRole) throws(CatalogError) -> LinearRecipe? {
     if recipe.weight.code == .int8, recipe.weight.groupSize != nil {
       throw CatalogError("the CPU has no products by int8 with scales of groups")
     }

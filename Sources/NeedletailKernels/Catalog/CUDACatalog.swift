@@ -54,7 +54,9 @@ public struct CUDACatalog: KernelCatalog {
   }
 
   /// Products in fp8 on Hopper; none of experts or embeddings yet.
-  public func adapted(_ recipe: LinearRecipe, for role: ModuleRole) throws(CatalogError) -> LinearRecipe {
+  public func adapted(_ recipe: LinearRecipe, for role: ModuleRole) throws(CatalogError) -> LinearRecipe? {
+    // Rows of a table are few: it stays in ordinary numbers, and so does the head that shares it.
+    if role == .embedding { return nil }
     if multipliesFloat8(recipe), role == .projection || role == .head { return recipe }
     throw CatalogError("weights in codes (\(recipe)) have no kernels on a GPU yet")
   }

@@ -14,8 +14,8 @@ public protocol KernelCatalog: Sendable {
   /// The combinations of operations it has one kernel for, in steps of up to so many tokens.
   func fusions(upTo tokens: Int, _ precision: PrecisionPolicy) -> Set<Fusion>
   /// How a device computes with a matrix that is to be coded so: the same, or with less where it has no kernels for it
-  /// (activations stay in 16 bits). Throws a sentence where it cannot.
-  func adapted(_ recipe: LinearRecipe, for role: ModuleRole) throws(CatalogError) -> LinearRecipe
+  /// (activations stay in 16 bits), or with ordinary numbers, nil. Throws a sentence where it cannot.
+  func adapted(_ recipe: LinearRecipe, for role: ModuleRole) throws(CatalogError) -> LinearRecipe?
   /// How a weight should lie in memory, from the operations that read it.
   func layout(of weight: Weight, dtype: DType, readBy ops: [Op]) -> WeightLayout
   /// Bytes of a weight in a layout, padding included.

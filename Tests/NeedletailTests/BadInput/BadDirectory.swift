@@ -135,9 +135,9 @@ struct BadDirectory: Sendable, CustomTestStringConvertible {
     BadDirectory("an unknown activation", "hidden_act", "\"sulk\"") {
       try edit($0, "config.json", "\"hidden_act\": \"silu\"", "\"hidden_act\": \"sulk\"")
     },
-    BadDirectory("quantized weights", "quantization_config", "fp8") {
+    BadDirectory("quantized weights", "quantization_config", "quip") {
       try edit(
-        $0, "config.json", "\"hidden_act\"", "\"quantization_config\": {\"quant_method\": \"fp8\"}, \"hidden_act\"")
+        $0, "config.json", "\"hidden_act\"", "\"quantization_config\": {\"quant_method\": \"quip\"}, \"hidden_act\"")
     },
     BadDirectory("quantized weights that a file of their own tells of", "hf_quant_config.json") {
       try $0.write("hf_quant_config.json", #"{"quantization": {"quant_algo": "NVFP4"}}"#)

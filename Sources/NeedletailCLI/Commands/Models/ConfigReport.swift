@@ -29,7 +29,7 @@ struct ConfigReport {
     do {
       let model = try models.model(for: ConfigJSON(json))
       count = try model.parameters().reduce(0) { $0 + $1.shape.reduce(1, *) }
-      try CodedCheckpoint.refuse(json)
+      _ = try QuantizationConfig(config: json, file: "config.json")
     } catch {
       reason = Self.sentence(error)
     }

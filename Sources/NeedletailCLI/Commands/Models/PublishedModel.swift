@@ -94,7 +94,7 @@ extension PublishedModel {
     "gpt_bigcode": .init("1.1 B"),
     "mpt-7b": .init("6.7 B", note: "6.65 B, which the publisher states as 6.7"),
     "nvidia__DeepSeek-V3.1-NVFP4": .init("671 B", quantized: "NVFP4"),
-    "nvidia__Llama-3.1-70B-Instruct-FP8": .init("70,553,706,496", quantized: "FP8"),
+    "nvidia__Llama-3.1-70B-Instruct-FP8": .init("70,553,706,496"),
     "nvidia__Llama-3_3-Nemotron-Super-49B-v1": .init("49.9 B"),
     "nvidia__Qwen3-235B-A22B-NVFP4": .init("235 B", quantized: "NVFP4"),
     "phi-2": .init("2.78 B"),
