@@ -22,16 +22,18 @@ import Testing
     #expect(abs(perplexity / 29.315893 - 1) < 1e-3, "\(perplexity)")
   }
 
-  // What recipes without calibration and caches in 8 bits may cost.
+  // Codes made while loading, against PyTorch doing the same arithmetic (quantized_perplexity.py). A number that lies
+  // between two codes of an activation may become either, by the order of a sum before it.
   @Test(arguments: [
-    ("fp8", 0.02), ("fp8-block", 0.02), ("int8", 0.005), ("w8a8", 0.03), ("int4", 0.12), ("int4:32", 0.09),
-    ("int4-symmetric", 0.25), ("w4a8", 0.15), ("mxfp4", 0.25), ("int8+embedding+head", 0.01),
+    ("fp8", 38.762868), ("fp8-block", 38.852344), ("fp8-weights", 38.590280), ("int8", 38.458857), ("w8a8", 38.582807),
+    ("int4", 40.728305), ("int4:32", 39.772257), ("int4-symmetric", 41.733953), ("w4a8", 40.975154),
+    ("mxfp4", 42.114368), ("int8+embedding", 38.470135),
   ])
-  func demoInCodes(_ recipe: String, _ loss: Double) async throws {
-    let perplexity = try await Self.perplexity(Place.demo, dtype: .bfloat16) {
+  func demoInCodes(_ recipe: String, _ golden: Double) async throws {
+    let perplexity = try await Self.perplexity(Place.demo, dtype: .float32) {
       $0.quantization = QuantizationRecipe(named: recipe)
     }
-    #expect(abs(perplexity / 38.449589 - 1) < loss, "\(recipe): \(perplexity)")
+    #expect(abs(perplexity / golden - 1) < 3e-3, "\(recipe): \(perplexity)")
   }
 
   @Test(arguments: [DType.float8e4m3, .int8]) func demoWithACacheInCodes(_ cache: DType) async throws {
