@@ -38,7 +38,7 @@ import Testing
 
   @Test(arguments: [DType.float8e4m3, .int8]) func demoWithACacheInCodes(_ cache: DType) async throws {
     let perplexity = try await Self.perplexity(Place.demo, dtype: .bfloat16) { $0.cacheDType = cache }
-    #expect(abs(perplexity / 38.449589 - 1) < 0.012, "\(cache.name): \(perplexity)")
+    #expect(abs(perplexity / 38.449589 - 1) < 0.02, "\(cache.name): \(perplexity)")
   }
 
   private static func perplexity(
