@@ -81,7 +81,7 @@ struct RunCommandTests {
     ["--prompt", "x", "--tensor-parallel", "2"], ["--prompt", "x", "--device", "cuda"],
     ["--prompt", "x", "--threads", "0"], ["--prompt", "x", "--n", "0"],
     ["--prompt", "x", "--n", "3", "--best-of", "2"],
-    ["--prompt", "x", "--kv-cache-dtype", "int4"],
+    ["--prompt", "x", "--dtype", "int8"],
     ["--prompt", "x", "--logit-bias", "99999=1"], ["--prompt", "x", "--max-sequence-length", "1"],
   ])
   func whatCannotBeUsedIsOneSentence(_ arguments: [String]) {
