@@ -202,5 +202,5 @@ public enum StepOutput: String, Hashable, Sendable, Codable, CaseIterable {
   case logits
   /// What the logits are made of, the final norm's results: float32 [scored rows, width]. Only in plans that are asked for
   /// it.
-  case hidden
+  case hidden = "scored_hidden"
 }

@@ -1,7 +1,7 @@
 import NeedletailGraph
 
 extension LanguageModel {
-  /// The graph to "logits" and, if wanted, "hidden" [tokens, width]: what the last product makes the logits of.
+  /// The graph to "logits" and, if wanted, "scored_hidden" [tokens, width]: what the last product makes the logits of.
   public func trace(maximumSequenceLength: Int?, givesHidden: Bool) throws(ModelError) -> Graph {
     var graph = try trace(maximumSequenceLength: maximumSequenceLength)
     guard givesHidden else { return graph }
@@ -13,7 +13,7 @@ extension LanguageModel {
 }
 
 extension Graph {
-  /// Adds the output "hidden"; false where nothing multiplies it to logits.
+  /// Adds the output "scored_hidden"; false where nothing multiplies it to logits.
   ///
   /// The operation that defines it (a norm, as a rule) is recorded a second time, so that nothing on the way to the logits
   /// is stored or fused otherwise than without it, and their bits stay the same.

@@ -101,8 +101,8 @@ struct OtherCommandsTests {
     let json = try JSON.parse(outcome.output)
     // The rows that are wanted and the norm of them.
     #expect(json["phases"]?.array?.first?["total"]?["launches"]?.int == 4 * 5 + 3 + 2)
-    #expect(outcome.output.contains("output hidden"))
-    #expect(!CommandLineProgram.run(arguments).output.contains("output hidden"))
+    #expect(outcome.output.contains("output scored_hidden"))
+    #expect(!CommandLineProgram.run(arguments).output.contains("output scored_hidden"))
   }
 
   @Test func embedPrintsALineForEachText() throws {

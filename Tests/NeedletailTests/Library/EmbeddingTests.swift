@@ -88,7 +88,7 @@ import Testing
     let llm = try await Golden(name: "llama3_gqa").load()
     await #expect(throws: RequestRefusal.self) { try await llm.embed([1, 2]) }
     let ready = try await Self.load("llama3_gqa")
-    await #expect(throws: RequestRefusal.self) { try await ready.embed([]) }
+    await #expect(throws: RequestRefusal.self) { try await ready.embed([Int32]()) }
     await #expect(throws: RequestRefusal.self) { try await ready.embed(Array(repeating: 1, count: 129)) }
   }
 }
