@@ -7,7 +7,7 @@ import NeedletailGraph
 public struct GPUFloat8Product: Hashable, Sendable, Codable {
   /// The most rows.
   public static let mostRows = 16
-  /// Warps that multiply; each has a slice of k. Four more bring the weight.
+  /// Warps that multiply; each has a slice of k. One more brings the weight.
   static let warps = 16
   /// Rows of the weight that a block works on at a time.
   static let tileRows = 16
@@ -111,7 +111,7 @@ extension GPUFloat8Product {
       weight, dtype: .uint8, dimensions: [product.k, product.n], strides: [product.k],
       box: [Self.stepColumns, Self.tileRows], swizzle: 128)
     return GPULaunch(
-      function, grid: [GridExtent(max(1, min(gpu.multiprocessors, tiles)))], threads: (Self.warps + 4) * 32,
+      function, grid: [GridExtent(max(1, min(gpu.multiprocessors, tiles)))], threads: (Self.warps + 1) * 32,
       sharedBytes: sharedBytes(problem), tensorMaps: [map],
       choice: "rule: a block a multiprocessor, \(stages) stages")
   }

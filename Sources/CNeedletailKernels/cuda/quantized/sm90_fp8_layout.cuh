@@ -5,10 +5,10 @@
 #include "common/row_norm.cuh"
 #include "quantized/sm90_fp8_shape.cuh"
 
-// Four warpgroups multiply, each four slices; one more warp each brings the weight for them.
+// Four warpgroups multiply, each four slices; one more warp brings the weight.
 constexpr int nt_warpgroups = 4;
 constexpr int nt_warps = nt_warpgroups * 4;
-constexpr int nt_threads = (nt_warps + nt_warpgroups) * 32;
+constexpr int nt_threads = (nt_warps + 1) * 32;
 static_assert(NT_STAGES % nt_warpgroups == 0, "each warpgroup has stages of its own");
 constexpr int nt_own_stages = NT_STAGES / nt_warpgroups;
 

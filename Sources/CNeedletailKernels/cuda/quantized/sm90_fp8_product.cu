@@ -26,7 +26,7 @@ extern "C" __global__ void __launch_bounds__(nt_threads, 1)
   __syncthreads();
   if (warp >= nt_warps) {
     if (lane == 0)
-      nt_bring_weight(&weight, at, shared, warp - nt_warps, units, [&](int unit, int half) {
+      nt_bring_weight(&weight, at, shared, units, [&](int unit, int half) {
         return unit * nt_tile_rows + half * (a.n / 2);
       });
     __syncwarp();
