@@ -24,7 +24,7 @@ template <int N> struct nt_wgmma_registers;
   template <> struct nt_wgmma_registers<n> {                                                                         \
     static __device__ __forceinline__ void run(float *d, const nt_u32 *a, nt_u64 b) {                                \
       asm volatile(                                                                                                  \
-        "{ .reg .pred p; setp.eq.u32 p, 1, 1; wgmma.mma_async.sync.aligned.m64n" #n "k16.f32." NT_WGMMA_TYPE         \
+        "{ .reg .pred p; setp.eq.u32 p, 1, 1; wgmma.mma_async.sync.aligned.m64n" #n NT_WGMMA_TYPE                    \
         " {" numbers "}, {" a_ "}, " b_ ", p, 1, 1, 1; }"                                                            \
         : __VA_ARGS__                                                                                                \
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));                                                       \
