@@ -8,8 +8,9 @@
 #include "rope/rotation.cuh"
 
 typedef nt_storage<NT_CACHE>::bits nt_cache_bits;
-typedef nt_rotation<NT_HEAD_DIM, NT_ROTARY_DIM, NT_INTERLEAVED, 4> nt_head_pieces;
-typedef nt_rotation<NT_VALUE_DIM, 0, false, 4> nt_value_pieces;
+constexpr int nt_widest = nt_heads_width(NT_HEAD_DIM, NT_VALUE_DIM, 4);
+typedef nt_rotation<NT_HEAD_DIM, NT_ROTARY_DIM, NT_INTERLEAVED, nt_widest> nt_head_pieces;
+typedef nt_rotation<NT_VALUE_DIM, 0, false, nt_widest> nt_value_pieces;
 constexpr nt_i64 nt_cache_tiles = (nt_i64)nt_tile * (NT_HEAD_DIM + NT_VALUE_DIM);  // of a block and kv head
 
 // By `threads` threads, of which this is number `thread`: queries[row][pitch], key[NT_HEAD_DIM] and value[NT_VALUE_DIM]

@@ -1,14 +1,15 @@
 // Rotates q and k and stores k and v to the paged cache (rope.h). A block does one token, a thread some vectors of it.
 //
 // NT_HEADS (0: no queries), NT_KV_HEADS (0: nothing goes to the cache), NT_HEAD_DIM, NT_VALUE_DIM (0: values are part
-// of the keys), NT_ROTARY_DIM (0: no rotation), NT_INTERLEAVED; storage types NT_INPUT, NT_Q_OUT, NT_CACHE; NT_THREADS. Rows start at multiples of
-// the vectors that divide the heads' sizes.
+// of the keys), NT_ROTARY_DIM (0: no rotation), NT_INTERLEAVED; storage types NT_INPUT, NT_Q_OUT, NT_CACHE; NT_THREADS.
+// Rows start at multiples of the vectors that divide both sizes of heads.
 #include "common/launch.cuh"
 #include "rope.h"
 #include "rope/rotation.cuh"
 
-typedef nt_rotation<NT_HEAD_DIM, NT_ROTARY_DIM, NT_INTERLEAVED> nt_rotated;
-typedef nt_rotation<NT_VALUE_DIM, 0, false> nt_value;
+constexpr int nt_widest = nt_heads_width(NT_HEAD_DIM, NT_VALUE_DIM, 8);
+typedef nt_rotation<NT_HEAD_DIM, NT_ROTARY_DIM, NT_INTERLEAVED, nt_widest> nt_rotated;
+typedef nt_rotation<NT_VALUE_DIM, 0, false, nt_widest> nt_value;
 
 extern "C" __global__ void __launch_bounds__(NT_THREADS)
   rope_cache_write(const __grid_constant__ nt_rope_cache_write_arguments a) {

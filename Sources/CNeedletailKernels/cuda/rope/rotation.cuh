@@ -11,6 +11,13 @@ constexpr int nt_rotation_width(int head_dim, int rotary_dim, bool interleaved, 
   return width;
 }
 
+// The widest access, up to `width`, that the rows of heads of both sizes allow where queries, keys and values follow each
+// other in a row.
+constexpr int nt_heads_width(int head_dim, int value_dim, int width) {
+  while (head_dim % width != 0 || value_dim % width != 0) width /= 2;
+  return width;
+}
+
 // A head of head_dim elements in pieces, each for a thread: first those with `width` pairs, then those with `width`
 // elements that are not rotated.
 template <int head_dim, int rotary_dim, bool interleaved, int most = 8>
