@@ -56,15 +56,16 @@ public struct ModelPackage: Sendable {
       }
     case .auto:
       let checkpoint = try Self.checkpoint(directory.path, of: model, names: Set(parameters.map(\.name)))
-      let coded = try QuantizationConfig(directory).map {
-        try QuantizedCheckpoint(
-          checkpoint, $0, parameters: parameters, transposed: try model.transposedParameters()
+      var coded: CodedWeights?
+      if let config = try QuantizationConfig(directory) {
+        coded = try QuantizedCheckpoint(
+          checkpoint, config, parameters: parameters, transposed: try model.transposedParameters()
         ).coded
       }
-      let expected = parameters.filter { coded?.matrices[$0.name] == nil }
+      let (matrices, tensors) = (coded?.matrices ?? [:], coded?.tensors ?? [])
       try checkpoint.check(
-        expected: expected,
-        ignoring: checkpoint.names.filter { model.ignores($0) || coded?.tensors.contains($0) ?? false })
+        expected: parameters.filter { matrices[$0.name] == nil },
+        ignoring: checkpoint.names.filter { model.ignores($0) || tensors.contains($0) })
       self.checkpoint = checkpoint
       self.coded = coded
     }
