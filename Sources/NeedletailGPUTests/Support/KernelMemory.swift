@@ -30,7 +30,7 @@ final class KernelMemory {
     }
   }
 
-  init(_ gpu: GPU, byteCount: Int = 192 << 20) throws {
+  init(_ gpu: GPU, byteCount: Int = 640 << 20) throws {
     self.gpu = gpu
     pinned = try PinnedBuffer(gpu.context, byteCount: byteCount)
     buffer = try DeviceBuffer(gpu.context, byteCount: byteCount)
