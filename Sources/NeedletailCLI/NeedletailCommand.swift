@@ -31,6 +31,7 @@ struct NeedletailCommand: AsyncParsableCommand {
     } catch {
       Failure.exit(with: error)
     }
+    Failure.end(0)
   }
 }
 

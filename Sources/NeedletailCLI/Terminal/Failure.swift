@@ -44,6 +44,14 @@ enum Failure {
     Terminal.flush()
     // A chat template may refuse in several lines.
     Terminal.error("Error: \("\(error)".split(whereSeparator: \.isNewline).joined(separator: " "))")
-    Glibc.exit(code)
+    end(code)
+  }
+
+  /// Ends the process at once, after what was written has left it. Exit handlers are left out: engines give back what they
+  /// hold in threads of their own, and the GPU's driver must not be taken down beside them.
+  static func end(_ code: Int32) -> Never {
+    Terminal.flush()
+    fflush(nil)
+    _exit(code)
   }
 }

@@ -58,7 +58,7 @@ final class Interrupt: Sendable {
     let task = Task { try await body() }
     let presses = Counter()
     let interrupt = Interrupt {
-      if presses.next() > 1 { exit(130) }
+      if presses.next() > 1 { Failure.end(130) }
       task.cancel()
     }
     defer { withExtendedLifetime(interrupt) {} }
