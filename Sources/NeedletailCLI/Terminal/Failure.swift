@@ -51,7 +51,6 @@ enum Failure {
   /// hold in threads of their own, and the GPU's driver must not be taken down beside them.
   static func end(_ code: Int32) -> Never {
     Terminal.flush()
-    fflush(nil)
     _exit(code)
   }
 }
