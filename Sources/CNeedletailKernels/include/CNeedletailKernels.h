@@ -18,5 +18,6 @@
 #include "rope.h"
 #include "sample.h"
 #include "sample_cuda.h"
+#include "tile_codes.h"
 #include "types.h"
 #endif

@@ -42,8 +42,10 @@ typedef struct {
   float scale;
   float softcap;                 // 0: none
   nt_i32 chunk;                  // a query sees its own chunk of so many positions only; 0: all
+  float key_scale;               // of a float8 cache: what its codes are multiplied with
+  float value_scale;
 } nt_decode_attention_arguments;
-NT_CHECK_SIZE(nt_decode_attention_arguments, 192);
+NT_CHECK_SIZE(nt_decode_attention_arguments, 200);
 
 // prefill_attention: q is rotated and the step's keys and values are in the cache already (rope_cache_write).
 // Sequence s has the queries query_starts[s] ..< query_starts[s + 1] and ends at position context_lengths[s] - 1.
@@ -73,7 +75,9 @@ typedef struct {
   float scale;
   float softcap;                 // 0: none
   nt_i32 chunk;                  // a query sees its own chunk of so many positions only; 0: all
+  float key_scale;               // of a float8 cache: what its codes are multiplied with
+  float value_scale;
 } nt_prefill_attention_arguments;
-NT_CHECK_SIZE(nt_prefill_attention_arguments, 152);
+NT_CHECK_SIZE(nt_prefill_attention_arguments, 160);
 
 #endif

@@ -16,7 +16,7 @@ public struct AttentionProblem: Hashable, Sendable, Codable {
   public var isInterleaved = false
   /// Storage of the step's queries, keys and values.
   public var input: DType
-  /// Storage of the cache, and of queries once they are rotated.
+  /// Storage of the cache: float32, 16 bits, or codes of 8: float8e4m3, int8.
   public var cache: DType
   /// Storage of the result.
   public var out: DType
@@ -48,6 +48,13 @@ public struct AttentionProblem: Hashable, Sendable, Codable {
     self.out = out
     self.limits = limits
   }
+
+  /// Whether the cache holds codes, of which float8e4m3 have a scale of the layer and int8 one of each row.
+  public var isCacheCoded: Bool { cache == .float8e4m3 || cache == .int8 }
+  /// Storage of queries once they are rotated: the cache's, or float16 beside codes, which are exact in it.
+  public var query: DType { isCacheCoded ? .float16 : cache }
+  /// Bytes that the rows' scales take behind a block's keys and values of one head.
+  var scaleBytes: Int { cache == .int8 ? 2 * 64 * 4 : 0 }
 
   /// "32 heads over 8 of 128 bfloat16, window 4096"
   public var description: String {

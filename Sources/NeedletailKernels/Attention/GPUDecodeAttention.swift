@@ -23,9 +23,11 @@ struct GPUDecodeAttention {
   /// Query heads of a pack.
   var rows: Int { min(group, 16) }
 
-  /// Whether the tensor cores' kernel takes it: 16-bit caches and heads of whole 16-byte parts.
+  /// Whether the tensor cores' kernel takes it: caches of 16 or 8 bits and heads of whole 16-byte parts.
   var usesTensorCores: Bool {
-    problem.cache.byteCount == 2 && problem.headDim % 8 == 0 && problem.valueDim % 8 == 0
+    let part = problem.cache.byteCount == 2 ? 8 : 16
+    return (problem.cache.byteCount == 2 || problem.isCacheCoded) && problem.headDim % part == 0
+      && problem.valueDim % part == 0
   }
 
   /// The most parts of a sequence: as many as give each multiprocessor one item of a single sequence, and never
@@ -54,12 +56,15 @@ struct GPUDecodeAttention {
 
   /// Bytes of shared memory of a block of the tensor cores' kernel (`nt_decode_memory`).
   func ringBytes(stages: Int) -> Int {
-    let ring = stages * (problem.headDim.rounded(to: 64) + problem.valueDim.rounded(to: 64)) * Self.tile * 2
+    let size = problem.cache.byteCount
+    let ring =
+      stages * ((problem.headDim * size).rounded(to: 128) + (problem.valueDim * size).rounded(to: 128)) * Self.tile
     let query = (problem.headDim.rounded(to: 16) + 8) * 2
-    let newToken = (problem.headDim * 2).rounded(to: 16) + (problem.valueDim * 2).rounded(to: 16)
+    let newToken = (problem.headDim * size).rounded(to: 16) + (problem.valueDim * size).rounded(to: 16)
     let items = rows > 8 ? 2 : 3
     let barriers = 3 * (stages + items) * 8
-    let work = items * (rows * query + newToken + 48) + query
+    let scales = problem.cache == .int8 ? stages * problem.scaleBytes : 16
+    let work = items * (rows * query + newToken + 64) + query + scales
     return (ring + mergeBytes + work + barriers + listBytes).rounded(to: 1024)
   }
   /// The same of the plain kernel (`nt_plain_memory`).
@@ -110,15 +115,16 @@ struct GPUDecodeAttention {
   /// Keys and values of all blocks and kv heads, [blocks * kv heads][64][size], for copies of whole tiles, and then the
   /// same two for copies of parts.
   private func tensorMaps(cache: BufferReference) -> [TensorMapPlan] {
-    let rowBytes = (key: problem.headDim * 2, value: problem.valueDim * 2)
-    let stride = Self.tile * (rowBytes.key + rowBytes.value)
+    let size = problem.cache.byteCount
+    let rowBytes = (key: problem.headDim * size, value: problem.valueDim * size)
+    let stride = Self.tile * (rowBytes.key + rowBytes.value) + problem.scaleBytes
     let tensors = [(cache, rowBytes.key), (cache + Self.tile * rowBytes.key, rowBytes.value)]
     // A copy brings 128 bytes of each row; fetching 256 around them costs 5 % of the bandwidth (measured on H200).
     return [Self.wholeRows, 16].flatMap { rows in
       tensors.map { base, bytes in
         TensorMapPlan(
-          base, dtype: problem.cache, dimensions: [bytes / 2, Self.tile, problem.kvHeads], strides: [bytes, stride],
-          box: [64, rows, 1], swizzle: 128, promotion: 128, isPerCacheBlock: true)
+          base, dtype: problem.cache, dimensions: [bytes / size, Self.tile, problem.kvHeads], strides: [bytes, stride],
+          box: [128 / size, rows, 1], swizzle: 128, promotion: 128, isPerCacheBlock: true)
       }
     }
   }

@@ -49,6 +49,7 @@ struct GPUPrefillAttention {
   var group: Int { problem.heads / problem.kvHeads }
 
   var kernel: Kernel {
+    if problem.isCacheCoded { return .mma }
     guard problem.cache.byteCount == 2 else { return .float32 }
     guard gpu.isHopper, problem.headDim == problem.valueDim, let shape = Self.shapes[problem.headDim],
       shape.sharedBytes(headDim: problem.headDim) <= gpu.sharedBytesPerBlock
@@ -86,6 +87,7 @@ struct GPUPrefillAttention {
 
   /// Why Hopper's kernel does not do it.
   private var reason: String {
+    if problem.isCacheCoded { return "a cache in \(problem.cache.name)" }
     if !gpu.isHopper { return "no wgmma on \(gpu.architecture)" }
     return problem.headDim == problem.valueDim
       ? "head size \(problem.headDim)" : "keys of \(problem.headDim), values of \(problem.valueDim)"
@@ -99,10 +101,11 @@ struct GPUPrefillAttention {
   private func function(_ name: String, _ defines: [String: Int]) -> GPUFunction {
     var function = GPUFunction("attention/\(name).cu", entry: name)
     var common = [
-      "NT_IN": Int(problem.cache.rawValue), "NT_OUT": Int(problem.out.rawValue), "NT_HEAD_DIM": problem.headDim,
+      "NT_IN": Int(problem.query.rawValue), "NT_OUT": Int(problem.out.rawValue), "NT_HEAD_DIM": problem.headDim,
       "NT_GROUP": group, "NT_WINDOWED": problem.window == nil ? 0 : 1, "NT_SOFTCAP": problem.hasSoftcap ? 1 : 0,
       "NT_SLOPES": problem.hasSlopes ? 1 : 0, "NT_SINKS": problem.hasSinks ? 1 : 0,
     ]
+    if problem.isCacheCoded { common["NT_CACHE"] = Int(problem.cache.rawValue) }
     if problem.chunk != nil { common["NT_CHUNKED"] = 1 }
     function.defines = common.merging(defines) { $1 }.map { .init(name: $0.key, value: $0.value) }
     function.defines.sort { $0.name < $1.name }

@@ -18,7 +18,12 @@ extension CUDACatalog {
       throw CatalogError("attention on a GPU wants cache blocks of \(Self.cacheBlock) tokens")
     }
     var parts = ropeParts(node.inputs, write)
-    let queryType = TensorType(cache.dtype, [.tokens, .fixed(write.heads), .fixed(write.headDim)])
+    let isCoded = cache.dtype == .float8e4m3 || cache.dtype == .int8
+    guard !isCoded || (write.headDim % 16 == 0 && write.valueDim % 16 == 0) else {
+      throw CatalogError(
+        "attention on a GPU over a cache in \(cache.dtype.name) has heads of multiples of 16, not \(write.headDim)")
+    }
+    let queryType = TensorType(isCoded ? .float16 : cache.dtype, [.tokens, .fixed(write.heads), .fixed(write.headDim)])
     let query = LoweredNode.Operand(type: queryType, reference: node.scratch(queryType, "rotated queries"))
     parts.qOut = query
     let call = AttentionCall(
@@ -111,6 +116,8 @@ extension CUDACatalog {
     builder.arguments.chunk = Int32(clamping: call.problem.chunk ?? 0)
     builder.arguments.scale = call.attention.scale
     builder.arguments.softcap = call.attention.softcap ?? 0
+    builder.arguments.key_scale = call.cache.scales.keys
+    builder.arguments.value_scale = call.cache.scales.values
     let row = write.heads * write.headDim + write.kvHeads * (write.headDim + write.valueDim)
     return shaped(
       Launch(
@@ -145,10 +152,12 @@ extension CUDACatalog {
     builder.arguments.chunk = Int32(clamping: call.problem.chunk ?? 0)
     builder.arguments.scale = call.attention.scale
     builder.arguments.softcap = call.attention.softcap ?? 0
+    builder.arguments.key_scale = call.cache.scales.keys
+    builder.arguments.value_scale = call.cache.scales.values
     return shaped(
       Launch(
         kernel: "prefill_attention", scope: node.scope, problem: call.problem.description, arguments: builder.block,
-        cost: call.cost(.prefills, read: write.heads * write.headDim * call.problem.cache.byteCount)),
+        cost: call.cost(.prefills, read: write.heads * write.headDim * call.problem.query.byteCount)),
       call.problem.prefillLaunch(on: gpu, q: query.reference, cache: call.cacheReference))
   }
 

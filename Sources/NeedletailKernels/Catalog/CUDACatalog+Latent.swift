@@ -16,6 +16,9 @@ extension CUDACatalog {
     guard let cache = node.cache, let operands = CachedAttentionOperands(node.inputs, shape: \.type.shape) else {
       throw CatalogError("attention without a cache, or without its operands")
     }
+    guard cache.dtype != .float8e4m3, cache.dtype != .int8 else {
+      throw CatalogError("latent attention on a GPU has a cache of 16 bits, not of \(cache.dtype.name)")
+    }
     guard node.limits.blockSize == Self.cacheBlock else {
       throw CatalogError("attention on a GPU wants cache blocks of \(Self.cacheBlock) tokens")
     }

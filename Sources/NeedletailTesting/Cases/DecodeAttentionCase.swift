@@ -222,7 +222,7 @@ public struct DecodeAttentionCase: KernelCase {
       block_table_stride: Int64(tableStride), heads: Int32(shape.heads), kv_heads: Int32(shape.kvHeads),
       head_dim: Int32(shape.headDim), value_dim: Int32(shape.valueDim), rotary_dim: Int32(rotaryDim),
       interleaved: isInterleaved ? 1 : 0, window: Int32(options.window ?? 0), scale: options.scale,
-      softcap: options.softcap ?? 0, chunk: Int32(options.chunk ?? 0))
+      softcap: options.softcap ?? 0, chunk: Int32(options.chunk ?? 0), key_scale: 1, value_scale: 1)
   }
 
   /// What it writes: the results, and the new keys and values; the rest of the cache stays.

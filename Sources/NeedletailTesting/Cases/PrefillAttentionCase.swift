@@ -78,7 +78,7 @@ public struct PrefillAttentionCase: KernelCase {
       sequences: all.sequences, first_sequence: Int64(firstSequence), q_stride: all.q_stride,
       out_stride: all.out_stride, block_table_stride: all.block_table_stride, heads: all.heads,
       kv_heads: all.kv_heads, head_dim: all.head_dim, value_dim: all.value_dim, window: all.window, scale: all.scale,
-      softcap: all.softcap, chunk: all.chunk)
+      softcap: all.softcap, chunk: all.chunk, key_scale: 1, value_scale: 1)
   }
 
   /// What it writes.

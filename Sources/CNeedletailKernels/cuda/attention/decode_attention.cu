@@ -1,4 +1,4 @@
-// Attention of sequences that decode (paged_attention.h), 16-bit caches: one launch rotates the new token, writes it to
+// Attention of sequences that decode (paged_attention.h), caches of 16 or 8 bits: one launch rotates the new token, writes it to
 // the cache and attends over all of the sequence.
 //
 // Blocks stay and take items from a list (decode_work.cuh). One warp of a block is the producer: it finds items and
@@ -12,8 +12,8 @@
 // Constants: those of decode_work.cuh, decode_rows.cuh, decode_merge.cuh, decode_scores.cuh; NT_STAGES of the ring,
 // NT_SEQUENCES (the most), NT_BLOCKS of a multiprocessor, NT_WHOLE (positions in a copy of a whole tile). Heads' sizes
 // are multiples of 8, at most 256. Dynamic shared memory: sizeof(nt_decode_memory). Parameters from sm_90 on: maps of
-// the cache's keys and values as [blocks * kv heads][64][size], boxes of NT_WHOLE x 64, and the same two with boxes of
-// 16 x 64; 128 bytes swizzled.
+// the cache's keys and values as [blocks * kv heads][64][size], boxes of NT_WHOLE x 128 bytes, and the same two with boxes
+// of 16 x 128 bytes; 128 bytes swizzled. Heads' sizes of caches of 8 bits are multiples of 16.
 #define NT_KEPT_GROUPS 32
 #include "attention/decode_softmax.cuh"
 #include "common/launch.cuh"
@@ -39,7 +39,8 @@ __device__ __forceinline__ void nt_prepare_rows(
     nt_barrier_wait(barriers.item_there(place.index), place.parity);
     nt_decode_item item = rows.item;
     if (item.sequence >= 0)
-      nt_load_new_token<32, nt_query_pitch>(a, item, threadIdx.x % 32, rows.queries, rows.key, rows.value);
+      nt_load_new_token<32, nt_query_pitch>(
+        a, item, threadIdx.x % 32, rows.queries, rows.key, rows.value, rows.scales);
     nt_barrier_arrive(barriers.rows_there(place.index));
     if (item.sequence < 0) return;
   }
@@ -122,15 +123,24 @@ extern "C" __global__ void __launch_bounds__(192, NT_BLOCKS)
         const nt_u32 keys = nt_shared_address(memory.ring[stage.index]), values = keys + nt_key_bytes;
         const nt_boxes boxes(item, tile);
         nt_barrier_wait(barriers.stage_free(stage.index), stage.parity ^ 1);
+        const nt_u8 *tiles = (const nt_u8 *)a.cache + z * nt_tiles_bytes;
+        const nt_u32 scales = nt_has_row_scales ? nt_shared_address(memory.scales[stage.index]) : 0;
 #if NT_ARCH >= 900
         nt_fill_tile<nt_key_columns>(&keys_map, &key_part_map, boxes, z, keys, barriers.keys_there(stage.index));
         nt_fill_tile<nt_value_columns>(
           &values_map, &value_part_map, boxes, z, values, barriers.values_there(stage.index));
+        if constexpr (nt_has_row_scales) {
+          nt_fill_scales(scales, tiles + nt_cache_tiles, barriers.keys_there(stage.index));
+          nt_fill_scales(scales + nt_tile * 4, tiles + nt_cache_tiles + nt_tile * 4, barriers.values_there(stage.index));
+        }
 #else
-        const nt_u16 *tiles = (const nt_u16 *)a.cache + z * nt_cache_tiles;
-        nt_fill_tile<nt_key_columns>(tiles, NT_HEAD_DIM, boxes, keys, barriers.keys_there(stage.index));
+        if constexpr (nt_has_row_scales) nt_fill_scales(scales, tiles + nt_cache_tiles);
+        nt_fill_tile<nt_key_columns>(
+          tiles, NT_HEAD_DIM * nt_cache_bytes, boxes, keys, barriers.keys_there(stage.index));
+        if constexpr (nt_has_row_scales) nt_fill_scales(scales + nt_tile * 4, tiles + nt_cache_tiles + nt_tile * 4);
         nt_fill_tile<nt_value_columns>(
-          tiles + nt_tile * NT_HEAD_DIM, NT_VALUE_DIM, boxes, values, barriers.values_there(stage.index));
+          tiles + nt_tile * NT_HEAD_DIM * nt_cache_bytes, NT_VALUE_DIM * nt_cache_bytes, boxes, values,
+          barriers.values_there(stage.index));
 #endif
         stage.advance();
       }

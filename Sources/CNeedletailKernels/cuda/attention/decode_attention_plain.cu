@@ -101,7 +101,7 @@ extern "C" __global__ void __launch_bounds__(nt_merge_threads)
   for (int index = blockIdx.x; index < list.total; index += gridDim.x) {
     nt_decode_item item = list.find(index);
     nt_load_new_token<nt_merge_threads, NT_HEAD_DIM>(
-      a, item, threadIdx.x, memory.queries, memory.key, memory.value);
+      a, item, threadIdx.x, memory.queries, memory.key, memory.value, nullptr);
     __syncthreads();
     nt_item_state result;
     for (int part = item.part; part < item.end_part; part++) {

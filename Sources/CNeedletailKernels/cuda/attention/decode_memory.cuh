@@ -14,9 +14,10 @@ constexpr bool nt_posts_ahead = nt_item_places > 2;
 
 // What the computing warps get of an item before its tiles.
 struct nt_item_rows {
-  alignas(16) nt_cache_bits queries[nt_pack_rows * nt_query_pitch];
+  alignas(16) nt_query_bits queries[nt_pack_rows * nt_query_pitch];
   alignas(16) nt_cache_bits key[NT_HEAD_DIM];
   alignas(16) nt_cache_bits value[NT_VALUE_DIM];
+  float scales[2];  // of the key and the value, where rows have some
   nt_decode_item item;
 };
 
@@ -24,7 +25,8 @@ struct alignas(1024) nt_decode_memory {
   unsigned char ring[NT_STAGES][nt_stage_bytes];
   nt_merge_memory merge;
   nt_item_rows items[nt_item_places];
-  alignas(16) nt_cache_bits no_query[nt_query_pitch];  // zeros
+  alignas(16) nt_query_bits no_query[nt_query_pitch];  // zeros
+  alignas(16) float scales[nt_has_row_scales ? NT_STAGES : 1][nt_has_row_scales ? 2 * nt_tile : 4];
   nt_u64 barriers[3 * (NT_STAGES + nt_item_places)];
   nt_u32 counts[(NT_SEQUENCES + 31) / 32];
 };

@@ -1,38 +1,7 @@
 // What a computing warp of decode attention does.
 #ifndef NEEDLETAIL_CUDA_DECODE_SOFTMAX_CUH
 #define NEEDLETAIL_CUDA_DECODE_SOFTMAX_CUH
-#include "attention/decode_memory.cuh"
-#include "common/mma.cuh"
-
-constexpr int nt_eights = nt_pack_rows > 8 ? 2 : 1;  // of query heads: columns of the operand
-// Whether queries stay in registers; else they are loaded for each tile.
-constexpr bool nt_keeps_queries = nt_query_steps * nt_eights <= 16;
-
-constexpr int nt_sixteens = nt_tile / 16;  // of a tile's positions: rows of the operand
-
-// A lane's part of a warp's softmax, with g = lane / 4 and t = lane % 4: of heads 8 j + 2 t + i, over positions
-// 16 n + g and 16 n + g + 8 of its tiles; of values, elements 16 k + g (c[i]) and 16 k + g + 8 (c[2 + i]).
-struct nt_warp_state {
-  float m[nt_eights][2];
-  float l[nt_eights][2] = {};  // over this lane's positions only
-  float values[nt_value_pairs][nt_eights][4] = {};
-};
-typedef float nt_tile_scores[nt_sixteens][nt_eights][4];
-
-// Operands [16 elements x 8 heads] of two steps, from this lane's address of one row and 8 elements of it.
-struct nt_query_operands {
-  nt_u32 b[nt_keeps_queries ? nt_query_steps + 1 : 2][nt_eights][2];
-
-  __device__ __forceinline__ void load(const nt_u32 (&addresses)[nt_eights], int step) {
-#pragma unroll
-    for (int j = 0; j < nt_eights; j++) {
-      nt_u32 q[4];
-      nt_load_matrices(q, addresses[j] + step * 32);
-      int place = nt_keeps_queries ? step : 0;
-      b[place][j][0] = q[0], b[place][j][1] = q[1], b[place + 1][j][0] = q[2], b[place + 1][j][1] = q[3];
-    }
-  }
-};
+#include "attention/decode_codes.cuh"
 
 // Scores [64 positions x heads] of a tile: the keys are the operand with 16 rows.
 __device__ __forceinline__ void nt_scores(
@@ -49,7 +18,7 @@ __device__ __forceinline__ void nt_scores(
 #pragma unroll
       for (int j = 0; j < nt_eights; j++) {
         const nt_u32(&q)[2] = queries.b[nt_keeps_queries ? step : step % 2][j];
-        nt_mma_16x8x16<NT_CACHE>(scores[n][j], k, q[0], q[1]);
+        nt_mma_16x8x16<nt_cache_operand>(scores[n][j], k, q[0], q[1]);
       }
     }
   }
@@ -58,7 +27,8 @@ __device__ __forceinline__ void nt_scores(
 // Moves the state on by a tile's scores, which become their exponentials.
 __device__ __forceinline__ void nt_softmax(
   const nt_decode_attention_arguments &a, const nt_decode_item &item, int tile, const float (&slopes)[nt_eights][2],
-  nt_tile_scores &scores, nt_warp_state &state) {
+  const float *scales, nt_tile_scores &scores, nt_warp_state &state) {
+  nt_multiply_rows(scores, scales, a.key_scale);
   int first = tile * nt_tile + threadIdx.x % 32 / 4;
   bool all = tile * nt_tile >= item.first_seen && tile * nt_tile + nt_tile <= item.context;
 #pragma unroll
@@ -103,15 +73,15 @@ __device__ __forceinline__ void nt_add_values(const nt_tile_scores &scores, nt_u
     nt_u32 p[nt_eights][2];
 #pragma unroll
     for (int j = 0; j < nt_eights; j++) {
-      p[j][0] = nt_transpose_matrix(nt_pack2<NT_CACHE>(scores[n][j][0], scores[n][j][1]));
-      p[j][1] = nt_transpose_matrix(nt_pack2<NT_CACHE>(scores[n][j][2], scores[n][j][3]));
+      p[j][0] = nt_transpose_matrix(nt_pack2<nt_cache_operand>(scores[n][j][0], scores[n][j][1]));
+      p[j][1] = nt_transpose_matrix(nt_pack2<nt_cache_operand>(scores[n][j][2], scores[n][j][3]));
     }
 #pragma unroll
     for (int k = 0; k < nt_value_pairs; k++) {
       nt_u32 v[4];
       nt_load_matrices_transposed(v, values + nt_tile_place(row, k * 2 + lane / 8 % 2) + n * nt_box_bytes);
 #pragma unroll
-      for (int j = 0; j < nt_eights; j++) nt_mma_16x8x16<NT_CACHE>(state.values[k][j], v, p[j][0], p[j][1]);
+      for (int j = 0; j < nt_eights; j++) nt_mma_16x8x16<nt_cache_operand>(state.values[k][j], v, p[j][0], p[j][1]);
     }
   }
 }
@@ -121,16 +91,16 @@ __device__ __forceinline__ void nt_add_values(const nt_tile_scores &scores, nt_u
 template <int size, bool clears>
 __device__ __forceinline__ void nt_put_row(unsigned char *tile, const nt_cache_bits *from, int row) {
   int lane = threadIdx.x % 32;
-  if (lane < size / 8) *(uint4 *)(tile + nt_tile_place(row, lane)) = ((const uint4 *)from)[lane];
+  if (lane < size * nt_cache_bytes / 16) *(uint4 *)(tile + nt_tile_place(row, lane)) = ((const uint4 *)from)[lane];
   if (!clears) return;
-  constexpr int parts = (size + 63) / 64 * 8, rows = 32 / parts;
+  constexpr int parts = (size * nt_cache_bytes + 127) / 128 * 8, rows = 32 / parts;
   if (lane >= rows * parts) return;
   for (int cleared = row + 1 + lane / parts; cleared <= (row | 15); cleared += rows)
     *(uint4 *)(tile + nt_tile_place(cleared, lane % parts)) = make_uint4(0, 0, 0, 0);
 }
 
 // The warp's state to where all warps' are merged.
-__device__ __forceinline__ void nt_put_state(const nt_warp_state &state, nt_merge_memory &memory) {
+__device__ __forceinline__ void nt_put_state(const nt_warp_state &state, float scale, nt_merge_memory &memory) {
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
 #pragma unroll
   for (int j = 0; j < nt_eights; j++)
@@ -145,8 +115,10 @@ __device__ __forceinline__ void nt_put_state(const nt_warp_state &state, nt_merg
       if (lane < 4) memory.states[warp][row] = make_float2(state.m[j][i], l);
 #pragma unroll
       for (int k = 0; k < nt_value_pairs; k++) {
-        memory.values[warp][row][k * 16 + lane / 4] = state.values[k][j][i];
-        memory.values[warp][row][k * 16 + lane / 4 + 8] = state.values[k][j][2 + i];
+        // What codes give has neighbours in one lane.
+        int place = k * 16 + lane / 4 * (nt_is_coded ? 2 : 1);
+        memory.values[warp][row][place] = state.values[k][j][i] * scale;
+        memory.values[warp][row][place + (nt_is_coded ? 1 : 8)] = state.values[k][j][2 + i] * scale;
       }
     }
 }
@@ -154,7 +126,7 @@ __device__ __forceinline__ void nt_put_state(const nt_warp_state &state, nt_merg
 // What a tile adds to a warp's state; its keys are there.
 __device__ __forceinline__ void nt_add_tile(
   const nt_decode_attention_arguments &a, const nt_decode_item &item, int tile, unsigned char *keys,
-  const nt_decode_barriers &barriers, const nt_place<NT_STAGES> &stage, const nt_item_rows &rows,
+  float *scales, const nt_decode_barriers &barriers, const nt_place<NT_STAGES> &stage, const nt_item_rows &rows,
   nt_query_operands &queries, const nt_u32 (&addresses)[nt_eights], const float (&slopes)[nt_eights][2],
   nt_warp_state &state) {
   unsigned char *values = keys + nt_key_bytes;
@@ -162,16 +134,20 @@ __device__ __forceinline__ void nt_add_tile(
   nt_tile_scores scores = {};
   if (new_row < nt_tile) {
     nt_put_row<NT_HEAD_DIM, false>(keys, rows.key, new_row);
+    if (nt_has_row_scales && threadIdx.x % 32 == 0) scales[new_row] = rows.scales[0];
     __syncwarp();
   }
-  nt_scores(scores, queries, addresses, nt_shared_address(keys));
-  nt_softmax(a, item, tile, slopes, scores, state);
+  if constexpr (nt_is_coded) nt_coded_scores(scores, queries, addresses, nt_shared_address(keys));
+  else nt_scores(scores, queries, addresses, nt_shared_address(keys));
+  nt_softmax(a, item, tile, slopes, scales, scores, state);
   nt_barrier_wait(barriers.values_there(stage.index), stage.parity);
   if (new_row < nt_tile) {
     nt_put_row<NT_VALUE_DIM, true>(values, rows.value, new_row);
+    if (nt_has_row_scales && threadIdx.x % 32 == 0) scales[nt_tile + new_row] = rows.scales[1];
     __syncwarp();
   }
-  nt_add_values(scores, nt_shared_address(values), state);
+  if constexpr (nt_is_coded) nt_add_coded_values(scores, scales + nt_tile, nt_shared_address(values), state);
+  else nt_add_values(scores, nt_shared_address(values), state);
   // The copies that come next into the stage stay behind what was put there.
   if (new_row < nt_tile) nt_fence_async_shared();
 }
@@ -191,7 +167,7 @@ __device__ __forceinline__ void nt_consume(
 #pragma unroll
     for (int j = 0; j < nt_eights; j++) {
       int row = j * 8 + lane % 8, head = j * 8 + lane % 4 * 2;
-      const nt_cache_bits *query = row < nt_pack_rows ? rows.queries + row * nt_query_pitch : memory.no_query;
+      const nt_query_bits *query = row < nt_pack_rows ? rows.queries + row * nt_query_pitch : memory.no_query;
       addresses[j] = nt_shared_address(query + lane / 8 * 8);
       if (NT_SLOPES)
         for (int i = 0; i < 2; i++)
@@ -213,11 +189,12 @@ __device__ __forceinline__ void nt_consume(
         nt_barrier_wait(barriers.keys_there(stage.index), stage.parity);
         if ((tile - start) % nt_merge_warps == warp)
           nt_add_tile(
-            a, item, tile, memory.ring[stage.index], barriers, stage, rows, queries, addresses, slopes, state);
+            a, item, tile, memory.ring[stage.index], memory.scales[nt_has_row_scales ? stage.index : 0], barriers, stage,
+            rows, queries, addresses, slopes, state);
         barriers.release(barriers.stage_free(stage.index));
       }
       if (part == item.end_part - 1) barriers.release(barriers.item_free(place.index));
-      nt_put_state(state, memory.merge);
+      nt_put_state(state, NT_CACHE == NT_F8E4M3 ? a.value_scale : 1.0f, memory.merge);
       if (!nt_has_fours || part == item.part) result.clear();
       nt_merge_warps_of_part(item, memory.merge, result);
     }

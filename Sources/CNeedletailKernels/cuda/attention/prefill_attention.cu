@@ -4,6 +4,8 @@
 // are computed, the next keys while its values are summed.
 //
 //   NT_IN: type of queries and cache (NT_BF16, NT_F16)   NT_OUT: of the result
+//   NT_CACHE: type of the cache where it is another: NT_F8E4M3, NT_I8, with queries in NT_F16 and heads' sizes that are
+//     multiples of 16; its numbers are rounded to fp16
 //   NT_HEAD_DIM, NT_VALUE_DIM: any up to 256; tiles are padded with zeros to multiples of 16
 //   grid: at least as many blocks as tiles; those beyond return
 #include "common/barriers.cuh"
@@ -14,7 +16,11 @@
 
 #define NT_ROWS 64
 #define NT_STEP 64
-#define NT_ELEMENT_BYTES 2
+#ifndef NT_CACHE
+#define NT_CACHE NT_IN
+#endif
+#include "attention/cache_codes.cuh"
+#define NT_ELEMENT_BYTES nt_cache_bytes
 #include "attention/prefill_softmax.cuh"
 
 namespace {
@@ -61,6 +67,33 @@ __device__ __forceinline__ void copy_tile(nt_u16 *to, const nt_u16 *from, int co
   }
 }
 
+// The same of a tile of codes; scales: of its rows, or of all of them.
+template <int SIZE, int PADDED>
+__device__ __forceinline__ void copy_codes(nt_u16 *to, const nt_u8 *from, const float *scales, float of_all, int count) {
+  static_assert(!nt_is_coded || SIZE % 16 == 0, "whole parts of codes");
+  constexpr int kParts = PADDED / 16;
+  for (int i = threadIdx.x; i < NT_STEP * kParts; i += kThreads) {
+    const int row = i / kParts, part = i % kParts;
+    nt_u32 pairs[8] = {};
+    if (row < count) {
+      const uint4 codes = *(const uint4 *)(from + row * SIZE + part * 16);
+      const float scale = nt_has_row_scales ? scales[row] : of_all;
+      const nt_u32 words[4] = {codes.x, codes.y, codes.z, codes.w};
+#pragma unroll
+      for (int w = 0; w < 4; w++) {
+        nt_operands_of_codes(pairs[2 * w], pairs[2 * w + 1], words[w]);
+#pragma unroll
+        for (int p = 2 * w; p < 2 * w + 2; p++)
+          pairs[p] = nt_pack2<NT_F16>(
+            nt_to_float<NT_F16>(pairs[p] & 0xffff) * scale, nt_to_float<NT_F16>(pairs[p] >> 16) * scale);
+      }
+    }
+    uint4 *place = (uint4 *)(to + row * (PADDED + 8) + part * 16);
+    place[0] = make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]);
+    place[1] = make_uint4(pairs[4], pairs[5], pairs[6], pairs[7]);
+  }
+}
+
 }  // namespace
 
 extern "C" __global__ void __launch_bounds__(kThreads)
@@ -89,17 +122,31 @@ prefill_attention(const __grid_constant__ nt_prefill_attention_arguments a) {
   }
 
   const nt_i32 *table = a.block_tables + tile.sequence * a.block_table_stride;
+  constexpr int kKeyBytes = NT_STEP * NT_HEAD_DIM * nt_cache_bytes, kValueBytes = NT_STEP * NT_VALUE_DIM * nt_cache_bytes;
+  constexpr int kBlockBytes = kKeyBytes + kValueBytes + (nt_has_row_scales ? 2 * NT_STEP * 4 : 0);
   const auto block = [&](int step) {
-    return (const nt_u16 *)a.cache
-      + ((nt_i64)table[step] * a.kv_heads + tile.kv_head) * (NT_STEP * (NT_HEAD_DIM + NT_VALUE_DIM));
+    return (const nt_u8 *)a.cache + ((nt_i64)table[step] * a.kv_heads + tile.kv_head) * kBlockBytes;
   };
   const auto bring_keys = [&](int step) {
-    copy_tile<NT_HEAD_DIM, kHead>(shared.keys, block(step), tile.context - step * NT_STEP);
+    const int count = tile.context - step * NT_STEP;
+    const nt_u8 *from = block(step);
+    if constexpr (nt_is_coded) {
+      const float *scales = (const float *)(from + kKeyBytes + kValueBytes);
+      copy_codes<NT_HEAD_DIM, kHead>(shared.keys, from, scales, a.key_scale, count);
+    } else {
+      copy_tile<NT_HEAD_DIM, kHead>(shared.keys, (const nt_u16 *)from, count);
+    }
     end_copies();
   };
   const auto bring_values = [&](int step) {
-    copy_tile<NT_VALUE_DIM, kValue>(
-      shared.values, block(step) + NT_STEP * NT_HEAD_DIM, tile.context - step * NT_STEP);
+    const int count = tile.context - step * NT_STEP;
+    const nt_u8 *from = block(step);
+    if constexpr (nt_is_coded) {
+      const float *scales = (const float *)(from + kKeyBytes + kValueBytes) + NT_STEP;
+      copy_codes<NT_VALUE_DIM, kValue>(shared.values, from + kKeyBytes, scales, a.value_scale, count);
+    } else {
+      copy_tile<NT_VALUE_DIM, kValue>(shared.values, (const nt_u16 *)(from + kKeyBytes), count);
+    }
     end_copies();
   };
 

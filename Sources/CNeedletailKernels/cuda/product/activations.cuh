@@ -5,7 +5,7 @@
 #include "product/rows.cuh"
 
 // Brings all rows to shared memory as they are; all threads of the block call it. Zeros follow up to whole chunks.
-__device__ __forceinline__ void nt_keep_x(nt_u32 shared, const nt_product_arguments &a) {
+__device__ __forceinline__ void nt_keep_x(nt_u32 shared, const nt_arguments &a) {
   int pitch = nt_kept_pitch(a.k), columns = nt_chunks(a.k) * nt_chunk_columns;
   for (int r = 0; r < (int)a.rows; r++) {
     const nt_x_bits *row = nt_x_row(a, r);
@@ -14,14 +14,20 @@ __device__ __forceinline__ void nt_keep_x(nt_u32 shared, const nt_product_argume
 #pragma unroll 4
       for (int c = threadIdx.x * 8; c < columns; c += nt_threads * 8) {
         uint4 piece = c < a.k ? *(const uint4 *)(row + c) : make_uint4(0, 0, 0, 0);
-        asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(to + c * 2), "r"(piece.x), "r"(piece.y),
-                     "r"(piece.z), "r"(piece.w)
-                     : "memory");
+        if constexpr (NT_CODE == 0) {
+          asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(to + c * 2), "r"(piece.x), "r"(piece.y),
+                       "r"(piece.z), "r"(piece.w)
+                       : "memory");
+        } else {
+          nt_u32 words[4] = {piece.x, piece.y, piece.z, piece.w};
+#pragma unroll
+          for (int i = 0; i < 4; i++) nt_store_word(to + nt_kept_place(c + i * 2), words[i]);
+        }
       }
     } else {
       for (int c = threadIdx.x; c < columns; c += nt_threads) {
         nt_u16 bits = c < a.k ? (nt_u16)nt_from_float<nt_operand>(nt_to_float<NT_X>(row[c])) : 0;
-        asm volatile("st.shared.u16 [%0], %1;" ::"r"(to + c * 2), "h"(bits) : "memory");
+        asm volatile("st.shared.u16 [%0], %1;" ::"r"(to + nt_kept_place(c)), "h"(bits) : "memory");
       }
     }
   }
@@ -30,7 +36,7 @@ __device__ __forceinline__ void nt_keep_x(nt_u32 shared, const nt_product_argume
 
 // A lane's pieces of x: of row 8 q + lane / 4 the same columns as of the weight.
 struct nt_x_pieces {
-  const nt_product_arguments &a;
+  const nt_arguments &a;
   int lane, first, count, passes;
   // The next to be requested.
   int pass, chunk = 0;
@@ -39,7 +45,7 @@ struct nt_x_pieces {
   bool is_there;
 
   __device__ __forceinline__ nt_x_pieces(
-    const nt_product_arguments &a, nt_u32 shared, int lane, int first, int count)
+    const nt_arguments &a, nt_u32 shared, int lane, int first, int count)
       : a(a), lane(lane), first(first), count(count),
         passes(count > 0 ? nt_passes(a.n, NT_TILES) : 0), pass((int)blockIdx.x) {
     int g = lane >> 2;

@@ -5,13 +5,20 @@
 #include "common/conversions.cuh"
 #include "product/shape.cuh"
 
-__device__ __forceinline__ float nt_residual(const nt_product_arguments &a, nt_i64 row, nt_i64 column) {
+__device__ __forceinline__ float nt_residual(const nt_arguments &a, nt_i64 row, nt_i64 column) {
   return a.residual[row * a.out_stride + column];
 }
 
 // value: the sum, of the gate if it is gated; factor: the sum of the value that is gated.
 __device__ __forceinline__ void nt_write_result(
-  const nt_product_arguments &a, nt_i64 row, nt_i64 column, float value, float factor, float residual) {
+  const nt_arguments &a, nt_i64 row, nt_i64 column, float value, float factor, float residual) {
+#if NT_CODE
+  if (NT_CODE == NT_I8) {
+    const float *scales = (const float *)a.w_scales;
+    value *= scales[column];
+    if (NT_GATED) factor *= scales[a.n / 2 + column];
+  }
+#endif
   if (NT_BIAS) value += a.bias[column];
   if constexpr (NT_GATED) {
     if (NT_BIAS) factor += a.bias[a.n / 2 + column];

@@ -25,14 +25,14 @@ __device__ __forceinline__ void nt_load_segment(
 
 // The norm's part of the work of a warp: rows part, part + parts, ... of segments first, first + step, ... below end.
 struct nt_norm_work {
-  const nt_product_arguments &a;
+  const nt_arguments &a;
   int lane, warp, rows, segments, first, end, step, part, parts;
   nt_u32 shared;
   float *sums;        // [row][segment], behind x
   float *row_values;  // mean and scale of each row
 
   __device__ __forceinline__ nt_norm_work(
-    char *memory, nt_u32 shared, const nt_product_arguments &a, int warp, int lane)
+    char *memory, nt_u32 shared, const nt_arguments &a, int warp, int lane)
       : a(a), lane(lane), warp(warp), rows(NT_X_ROWS == 1 ? 1 : (int)a.rows), segments(nt_segments(a.k)),
         shared(shared), sums((float *)(memory + nt_kept_at + NT_X_ROWS * nt_kept_pitch(a.k))),
         row_values((float *)(memory + nt_rows_at)) {
@@ -104,8 +104,13 @@ struct nt_norm_work {
       }
       if (at >= nt_chunks(a.k) * nt_chunk_columns) continue;
       nt_u32 low = nt_pack2<nt_operand>(y[0], y[1]), high = nt_pack2<nt_operand>(y[2], y[3]);
-      nt_u32 place = shared + nt_kept_at + row * nt_kept_pitch(a.k) + at * 2;
-      asm volatile("st.shared.v2.u32 [%0], {%1, %2};" ::"r"(place), "r"(low), "r"(high) : "memory");
+      nt_u32 kept = shared + nt_kept_at + row * nt_kept_pitch(a.k);
+      if constexpr (NT_CODE == 0) {
+        asm volatile("st.shared.v2.u32 [%0], {%1, %2};" ::"r"(kept + at * 2), "r"(low), "r"(high) : "memory");
+      } else {
+        nt_store_word(kept + nt_kept_place(at), low);
+        nt_store_word(kept + nt_kept_place(at + 2), high);
+      }
     }
   }
 };
@@ -114,7 +119,7 @@ struct nt_norm_work {
 // the norm's vectors, which are weights, can be on their way before.
 template <class Wait>
 __device__ __forceinline__ void nt_keep_normalized_x(
-  char *memory, nt_u32 shared, const nt_product_arguments &a, int warp, int lane, Wait wait) {
+  char *memory, nt_u32 shared, const nt_arguments &a, int warp, int lane, Wait wait) {
   nt_norm_work work(memory, shared, a, warp, lane);
   float weight[NT_SEGMENT_LANE_VALUES], bias[NT_SEGMENT_LANE_VALUES];
   work.load_vectors(weight, bias, min(work.first, work.segments - 1));

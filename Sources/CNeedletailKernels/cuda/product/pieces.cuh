@@ -34,6 +34,10 @@ __device__ __forceinline__ void nt_load_piece(nt_u32 (&piece)[4], nt_u32 from) {
                : "memory");
 }
 
+__device__ __forceinline__ void nt_store_word(nt_u32 to, nt_u32 word) {
+  asm volatile("st.shared.u32 [%0], %1;" ::"r"(to), "r"(word) : "memory");
+}
+
 // Ends a group of requests; waits for all groups but the last `PENDING`.
 __device__ __forceinline__ void nt_end_requests() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int PENDING> __device__ __forceinline__ void nt_wait_for_requests() {

@@ -7,13 +7,13 @@
 typedef float nt_sums[NT_TILES][nt_row_tiles][4];
 
 struct nt_results {
-  const nt_product_arguments &a;
+  const nt_arguments &a;
   float *places;
   int turn = 0;
   // What this thread adds up of a round's units: unit, row of x and of the tile.
   int unit, x_row, tile_row;
 
-  __device__ __forceinline__ nt_results(const nt_product_arguments &a, char *memory)
+  __device__ __forceinline__ nt_results(const nt_arguments &a, char *memory)
       : a(a), places((float *)(memory + nt_sums_at)), unit(threadIdx.x >> 7), x_row(threadIdx.x >> 4 & 7),
         tile_row(threadIdx.x & 15) {}
 

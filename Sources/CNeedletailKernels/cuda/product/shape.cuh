@@ -7,7 +7,26 @@
 #include "product.h"
 #include "product/slices.cuh"
 
-// Storage of the weight, of x and of out: NT_BF16, NT_F16; also NT_F32 for x and out.
+// 0: the weight is stored in its 16-bit type. Else what it is coded in (coded_weights.cuh): NT_U4, NT_F4E2M1 with
+// NT_GROUP columns that share a scale (32, 64, 128; wider groups have it repeated) and NT_ZEROS (whether groups of NT_U4
+// have zero points of their own); NT_I8, whose rows have a scale each.
+#ifndef NT_CODE
+#define NT_CODE 0
+#endif
+#ifndef NT_GROUP
+#define NT_GROUP 128
+#endif
+#ifndef NT_ZEROS
+#define NT_ZEROS 0
+#endif
+#if NT_CODE
+#include "quantized_product.h"
+typedef nt_quantized_product_arguments nt_arguments;
+#else
+typedef nt_product_arguments nt_arguments;
+#endif
+
+// Storage of the weight (coded: what codes become), of x and of out: NT_BF16, NT_F16; also NT_F32 for x and out.
 #ifndef NT_WEIGHT
 #define NT_WEIGHT NT_BF16
 #endif
@@ -40,7 +59,8 @@
 #ifndef NT_GATHER
 #define NT_GATHER 0
 #endif
-// What k is a multiple of: 32; 8; 1. With 32 and 8 rows of w and of x start at multiples of 16 bytes.
+// What k is a multiple of: 32 (coded: a chunk's columns); 8; 1. With 32 and 8 rows of w and of x start at multiples of 16
+// bytes.
 #ifndef NT_COLUMNS
 #define NT_COLUMNS 32
 #endif
@@ -68,6 +88,9 @@ enum { NT_KEPT, NT_STREAMED };
 
 // The type that both operands of the matrix instructions have.
 constexpr int nt_operand = NT_WEIGHT;
+// Groups of columns of a chunk that share a scale, and bytes of those of two rows; 0: the rows have one each.
+constexpr int nt_groups = NT_CODE == 0 || NT_CODE == NT_I8 ? 0 : 128 / NT_GROUP;
+constexpr int nt_row_scale_bytes = nt_groups * 8;
 // Tiles of 8 rows of x.
 constexpr int nt_row_tiles = NT_ROWS / 8;
 // Rows of the result that a tile gives.

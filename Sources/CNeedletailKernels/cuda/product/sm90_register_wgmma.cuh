@@ -1,6 +1,6 @@
 // wgmma with its first operand in registers: out[64, N] += a[64, 16] b[N, 16]. A lane's four registers of `a` are those of
-// the matrix instructions of a warp (common/mma.cuh), for the 16 rows of its warp of four; b lies in shared memory without
-// a swizzle.
+// the matrix instructions of a warp (common/mma.cuh), for the 16 rows of its warp of four; b lies in shared memory as
+// its descriptor says: without a swizzle (below), or as matmul/sm90_wgmma.cuh has it.
 #ifndef NEEDLETAIL_PRODUCT_SM90_REGISTER_WGMMA_CUH
 #define NEEDLETAIL_PRODUCT_SM90_REGISTER_WGMMA_CUH
 #include "matmul/sm90_wgmma.cuh"
@@ -40,6 +40,20 @@ NT_REGISTER_WGMMA(64, NT_BF16, "bf16.bf16", NT_TEN() NT_TEN(1) NT_TEN(2) "%30,%3
 NT_REGISTER_WGMMA(64, NT_F16, "f16.f16", NT_TEN() NT_TEN(1) NT_TEN(2) "%30,%31", "%32,%33,%34,%35", "%36", NT_R8(0),
   NT_R8(8), NT_R8(16), NT_R8(24))
 
+NT_REGISTER_WGMMA(128, NT_BF16, "bf16.bf16", NT_TEN() NT_TEN(1) NT_TEN(2) NT_TEN(3) NT_TEN(4) NT_TEN(5)
+  "%60,%61,%62,%63", "%64,%65,%66,%67", "%68", NT_R8(0), NT_R8(8), NT_R8(16), NT_R8(24), NT_R8(32), NT_R8(40),
+  NT_R8(48), NT_R8(56))
+NT_REGISTER_WGMMA(128, NT_F16, "f16.f16", NT_TEN() NT_TEN(1) NT_TEN(2) NT_TEN(3) NT_TEN(4) NT_TEN(5)
+  "%60,%61,%62,%63", "%64,%65,%66,%67", "%68", NT_R8(0), NT_R8(8), NT_R8(16), NT_R8(24), NT_R8(32), NT_R8(40),
+  NT_R8(48), NT_R8(56))
+NT_REGISTER_WGMMA(256, NT_BF16, "bf16.bf16", NT_TEN() NT_TEN(1) NT_TEN(2) NT_TEN(3) NT_TEN(4) NT_TEN(5) NT_TEN(6)
+  NT_TEN(7) NT_TEN(8) NT_TEN(9) NT_TEN(10) NT_TEN(11) "%120,%121,%122,%123,%124,%125,%126,%127",
+  "%128,%129,%130,%131", "%132", NT_R8(0), NT_R8(8), NT_R8(16), NT_R8(24), NT_R8(32), NT_R8(40), NT_R8(48), NT_R8(56),
+  NT_R8(64), NT_R8(72), NT_R8(80), NT_R8(88), NT_R8(96), NT_R8(104), NT_R8(112), NT_R8(120))
+NT_REGISTER_WGMMA(256, NT_F16, "f16.f16", NT_TEN() NT_TEN(1) NT_TEN(2) NT_TEN(3) NT_TEN(4) NT_TEN(5) NT_TEN(6)
+  NT_TEN(7) NT_TEN(8) NT_TEN(9) NT_TEN(10) NT_TEN(11) "%120,%121,%122,%123,%124,%125,%126,%127",
+  "%128,%129,%130,%131", "%132", NT_R8(0), NT_R8(8), NT_R8(16), NT_R8(24), NT_R8(32), NT_R8(40), NT_R8(48), NT_R8(56),
+  NT_R8(64), NT_R8(72), NT_R8(80), NT_R8(88), NT_R8(96), NT_R8(104), NT_R8(112), NT_R8(120))
 #undef NT_TEN
 #undef NT_R8
 #undef NT_RUN

@@ -4,17 +4,21 @@
 #define NEEDLETAIL_PRODUCT_SM90_WIDE_RESULTS_CUH
 #include "common/cluster.cuh"
 #include "product/finish.cuh"
+#if NT_CODE
+#include "product/sm90_coded_layout.cuh"
+#else
 #include "product/sm90_wide_layout.cuh"
+#endif
 
 // The sums of a warp's tile of the weight with all rows of x.
 typedef float nt_sums[nt_row_tiles * 4];
 
 struct nt_wide_results {
-  const nt_product_arguments &a;
+  const nt_arguments &a;
   nt_u32 shared;
   int rank, warp, lane, turn = 0;
 
-  __device__ __forceinline__ nt_wide_results(const nt_product_arguments &a, nt_u32 shared, int rank, int warp, int lane)
+  __device__ __forceinline__ nt_wide_results(const nt_arguments &a, nt_u32 shared, int rank, int warp, int lane)
       : a(a), shared(shared), rank(rank), warp(warp), lane(lane) {}
 
   __device__ __forceinline__ nt_u32 place(int from, int j) const {
