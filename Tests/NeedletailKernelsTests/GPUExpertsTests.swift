@@ -27,7 +27,7 @@ import Testing
 
   private func counts(_ tokens: Int) -> StepCounts { StepCounts(tokens: tokens, sequences: tokens, scoredRows: tokens) }
 
-  @Test(arguments: [1, 2, 8, 16, 32])
+  @Test(arguments: [1, 2, 8, 16, 32, 64])
   func fewTokensStreamTheChosenWeights(rows: Int) throws {
     for gpu in [GPUTraits.h200, ada] {
       for problem in [mixtral(rows), qwen(rows)] where problem.takesFewKernels(on: gpu) {
@@ -44,17 +44,43 @@ import Testing
 
   @Test func whereStreamingEnds() {
     #expect(mixtral(32).takesFewKernels(on: .h200))
-    #expect(!mixtral(64).takesFewKernels(on: .h200))
-    #expect(!mixtral(33).takesFewKernels(on: ada), "more than 8 pairs an expert")
-    #expect(qwen(64).takesFewKernels(on: ada))
+    #expect(!mixtral(64).takesFewKernels(on: .h200), "more than 8 pairs an expert")
+    #expect(mixtral(64).takesFewKernels(on: ada))
+    #expect(qwen(64).takesFewKernels(on: .h200))
+    #expect(!mixtral(65).takesFewKernels(on: ada))
     #expect(!mixtral(1, .float32).takesFewKernels(on: .h200))
     var problem = mixtral(1)
     problem.isDeterministic = true
     #expect(!problem.takesFewKernels(on: .h200))
-    // 16 tokens for one expert: not a tile's worth of them meets the weight at once.
-    problem = mixtral(16)
-    problem.experts = 2
-    #expect(!problem.takesFewKernels(on: .h200))
+    // What Hopper's other kernel does not take.
+    problem = mixtral(64)
+    problem.inner = 14330
+    #expect(problem.takesFewKernels(on: .h200))
+    problem = mixtral(64)
+    problem.isAligned = false
+    #expect(problem.takesFewKernels(on: .h200))
+  }
+
+  /// A token's sums are taken in slices of k in all steps of up to 64 tokens, or in none.
+  @Test(arguments: [(8, 2), (128, 8), (2, 2), (1, 1), (512, 10), (40, 16), (40, 17), (600, 2)])
+  func sumsOfDecodingHaveOneOrder(experts: Int, choices: Int) {
+    for gpu in [GPUTraits.h200, ada] {
+      for dtype in [DType.bfloat16, .float16, .float32] {
+        let orders = [1, 2, 4, 8, 16, 32, 64].map { rows in
+          var problem = mixtral(rows, dtype)
+          (problem.experts, problem.choices) = (experts, choices)
+          let isSliced = problem.isSliced(on: gpu)
+          if problem.takesFewKernels(on: gpu) {
+            #expect(problem.fewLaunch(.down, on: gpu, x: x, weight: weight, out: .float32) != nil)
+            return true
+          }
+          let launch = problem.sortedLaunch(.down, on: gpu, x: x, weight: weight, out: .float32)
+          #expect(!isSliced || define("NT_SLICED", launch) == 1)
+          return isSliced
+        }
+        #expect(Set(orders) == [dtype != .float32 && experts <= 512 && choices <= 16])
+      }
+    }
   }
 
   @Test func shortSumsTakeMoreTiles() {
@@ -105,16 +131,23 @@ import Testing
       #expect(launch.grid[0].value(in: counts(2048)) == 132)
       let (rows, weights) = (launch.tensorMaps[0], launch.tensorMaps[1])
       #expect(rows.dimensions[1] == 4096 + GPUSortedExperts.spareRows)
-      #expect(rows.box == [64, 64])
+      #expect(rows.box == [64, 32])
       #expect(weights.dimensions == (part == .gateUp ? [4096, 8 * 28672] : [14336, 8 * 4096]))
-      let columns = try #require(define("NT_TILE_N", launch))
-      #expect(weights.box == [64, part == .gateUp ? columns / 2 : columns])
+      #expect(weights.box == [64, 128])
+      #expect(define("NT_ROWS", launch) == 160)
+      #expect(define("NT_SLICED", launch) == 0)
     }
   }
 
-  /// Of 512 and 2048 tokens narrower tiles fill the last wave better, as measured.
-  @Test func tilesFillTheirWaves() {
-    #expect([512, 1024, 2048, 8192].map { mixtral($0).hopperTileColumns(.down, on: .h200) } == [192, 256, 192, 256])
+  @Test(arguments: [1, 16, 64, 65, 256, 2048, 65_536])
+  func hopperTilesFitIntoABlock(rows: Int) throws {
+    for problem in [mixtral(rows), qwen(rows)] {
+      for (part, out) in [(ExpertsProblem.Part.gateUp, DType.bfloat16), (.down, .bfloat16), (.down, .float32)] {
+        let launch = problem.sortedLaunch(part, on: .h200, x: x, weight: weight, out: out)
+        #expect(launch.sharedBytes <= GPUTraits.h200.sharedBytesPerBlock)
+        #expect(try #require(define("NT_STAGES", launch)) >= 4)
+      }
+    }
   }
 
   @Test func otherShapesHaveOtherKernels() {
@@ -127,7 +160,7 @@ import Testing
       mixtral(2048, .float32).sortedLaunch(.down, on: .h200, x: x, weight: weight, out: .float32),
     ]
     #expect(
-      launches.map(\.function.entry) == ["sm90_experts", "mma_experts", "mma_experts", "simt_experts"])
+      launches.map(\.function.entry) == ["mma_experts", "mma_experts", "mma_experts", "simt_experts"])
     #expect(define("NT_ALIGNED", launches[1]) == 0)
   }
 

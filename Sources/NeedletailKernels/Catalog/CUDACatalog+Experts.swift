@@ -18,7 +18,7 @@ extension CUDACatalog {
   }
 
   /// The layers of the chosen experts. In steps of few tokens the weights stream past the tokens that chose them; in others
-  /// the rows are sorted by expert, gathered and multiplied tile by tile.
+  /// the rows are sorted by expert, gathered and multiplied tile by tile. In steps of up to 64 both have the same bits.
   func mixed(_ node: LoweredNode, _ experts: Experts) throws(CatalogError) -> [Launch] {
     let launches = try ExpertsLaunches(node, experts)
     let operands = launches.operands
@@ -41,6 +41,7 @@ extension CUDACatalog {
     problem.hasBias = operands.biases != nil
     problem.isLimited = experts.limit != nil
     problem.weightsInput = experts.weightsInput
+    problem.isAligned = [operands.x, operands.gateUp, operands.down].allSatisfy { $0.reference.offset % 16 == 0 }
     problem.isDeterministic = isDeterministic
     return problem
   }
@@ -70,7 +71,9 @@ extension CUDACatalog {
     }
     let gathered = rows(problem.x, problem.width, "experts' rows")
     let gated = rows(problem.weight, problem.inner, "experts' gates")
-    let results = rows(problem.weight, problem.width, "experts' results")
+    // Where few tokens have other kernels, their results are not rounded either.
+    let resultType = problem.isSliced(on: gpu) ? .float32 : problem.weight
+    let results = rows(resultType, problem.width, "experts' results")
     return [
       shaped(
         launches.sort(into: order),
@@ -83,10 +86,9 @@ extension CUDACatalog {
         problem.sortedLaunch(
           .gateUp, on: gpu, x: gathered, weight: operands.gateUp.reference, out: problem.weight)),
       shaped(
-        launches.down(order, x: gated, problem.weight, out: results, problem.weight),
-        problem.sortedLaunch(.down, on: gpu, x: gated, weight: operands.down.reference, out: problem.weight)),
-      combined(
-        launches, problem, launches.combine(order, x: results, problem.weight, hasPadding: true), x: problem.weight),
+        launches.down(order, x: gated, problem.weight, out: results, resultType),
+        problem.sortedLaunch(.down, on: gpu, x: gated, weight: operands.down.reference, out: resultType)),
+      combined(launches, problem, launches.combine(order, x: results, resultType, hasPadding: true), x: resultType),
     ]
   }
 

@@ -24,6 +24,8 @@ public struct ExpertsProblem: Hashable, Sendable {
   public var activation: Activation
   /// Whether products have biases, gates have limits, weights multiply the input.
   public var hasBias = false, isLimited = false, weightsInput = false
+  /// Whether x and weights start at multiples of 16 bytes.
+  public var isAligned = true
   /// The same kernels for every number of rows.
   public var isDeterministic = false
 

@@ -2,8 +2,8 @@ import NeedletailGraph
 
 /// The launches around the products of sorted experts.
 public enum GPUSortedExperts {
-  /// Rows of a tile of the Hopper kernel, and of a copy.
-  static let tileRows = 128, copiedRows = 64
+  /// Rows of x of a copy of the Hopper kernel.
+  static let copiedRows = 32
   /// Rows that sorted ones go on for: the last copy may reach past the last one.
   static let spareRows = copiedRows
 
@@ -58,12 +58,12 @@ extension ExpertsProblem {
     let is16Bit = input(part) == self.weight && self.weight.byteCount == 2
     guard is16Bit else { return plainLaunch(part, out: out) }
     let isAligned = k(part) % 8 == 0 && [x, weight].allSatisfy { $0.offset % 16 == 0 }
-    guard gpu.isHopper, isAligned else { return warpLaunch(part, isAligned: isAligned, out: out) }
+    guard gpu.isHopper, isAligned, hasWholeParts else { return warpLaunch(part, isAligned: isAligned, out: out) }
     return hopperLaunch(part, on: gpu, x: x, weight: weight, out: out)
   }
 
   /// Blocks for all tiles that there can be. Each expert has at most one that is not full.
-  private func tiles(_ part: Part, _ tileRows: Int, _ tileColumns: Int, limit: Int? = nil) -> GridExtent {
+  func tiles(_ part: Part, _ tileRows: Int, _ tileColumns: Int, limit: Int? = nil) -> GridExtent {
     let width = part == .gateUp ? tileColumns / 2 : tileColumns
     let columns = (resultWidth(part) + width - 1) / width
     let partial = min(experts, maximumPairs)
@@ -79,48 +79,7 @@ extension ExpertsProblem {
   }
 
   /// Bytes of the tiles before each expert.
-  private var tileCountBytes: Int { (experts + 1) * 4 }
-
-  /// Rows of the weight of a tile: those of least time by a model that was fitted to an H200. A wave of tiles takes as long
-  /// as they are wide, and some more; experts have half a tile of rows on average that is not full.
-  func hopperTileColumns(_ part: Part, on gpu: GPUTraits) -> Int {
-    let busy = Double(max(1, min(experts, maximumPairs)))
-    let rowTiles = busy * max(1, Double(maximumPairs) / busy / Double(GPUSortedExperts.tileRows) + 0.5)
-    func time(_ columns: Int) -> Double {
-      let width = part == .gateUp ? columns / 2 : columns
-      let tiles = rowTiles * Double((resultWidth(part) + width - 1) / width)
-      return (tiles / Double(gpu.multiprocessors)).rounded(.up) * Double(columns + 24)
-    }
-    return [256, 192].min { time($0) < time($1) } ?? 256
-  }
-
-  private func hopperLaunch(
-    _ part: Part, on gpu: GPUTraits, x: BufferReference, weight: BufferReference, out: DType
-  ) -> GPULaunch {
-    var tile = HopperMatmul(GPUSortedExperts.tileRows, hopperTileColumns(part, on: gpu))
-    let floats = out == .float32
-    while tile.sharedBytes(panelsAreFloat32: floats) + tileCountBytes > gpu.sharedBytesPerBlock { tile.stages -= 1 }
-    let function = function(
-      "sm90_experts", part,
-      sortedDefines(part, out: out) + [
-        ("NT_IN", Int(self.weight.rawValue)), ("NT_TILE_M", tile.tileRows), ("NT_TILE_N", tile.tileColumns),
-        ("NT_STAGES", tile.stages), ("NT_SHARE", 0), ("NT_SPLIT", 1), ("NT_GROUP", tile.group), ("NT_X_ROWS", 0),
-      ])
-    let k = k(part)
-    func map(_ base: BufferReference, rows: Int, box: Int) -> TensorMapPlan {
-      TensorMapPlan(
-        base, dtype: self.weight, dimensions: [k, rows], strides: [k * self.weight.byteCount], box: [64, box],
-        swizzle: 128)
-    }
-    return GPULaunch(
-      function, grid: [tiles(part, tile.tileRows, tile.tileColumns, limit: gpu.multiprocessors)], threads: 384,
-      sharedBytes: tile.sharedBytes(panelsAreFloat32: floats) + tileCountBytes,
-      tensorMaps: [
-        map(x, rows: maximumPairs + GPUSortedExperts.spareRows, box: GPUSortedExperts.copiedRows),
-        map(weight, rows: experts * n(part), box: tile.tileColumns / (part == .gateUp ? 2 : 1)),
-      ],
-      choice: "rule: tiles of \(tile.tileRows) x \(tile.tileColumns) for up to \(maximumPairs) pairs")
-  }
+  var tileCountBytes: Int { (experts + 1) * 4 }
 
   private func warpLaunch(_ part: Part, isAligned: Bool, out: DType) -> GPULaunch {
     // Smaller tiles where experts have few rows.

@@ -23,4 +23,11 @@ __device__ __forceinline__ float nt_gated(const nt_grouped_matmul_arguments &a, 
   return nt_activate<ACTIVATION>(gate) * (value + a.up_offset);
 }
 
+// A sum with the token's weight and the bias, each rounded: few_experts.cu and sm90_experts.cu have the same bits.
+__device__ __forceinline__ float nt_weighted(float sum, float weight, float bias) {
+  if constexpr (NT_WEIGHTED) sum = __fmul_rn(sum, weight);
+  if constexpr (NT_BIAS != 0) sum = __fadd_rn(sum, bias);
+  return sum;
+}
+
 #endif

@@ -4,7 +4,7 @@
 // The design is that of product/product.cu: a block a multiprocessor, 16 warps with a slice of k each, a deep ring in
 // shared memory that every lane fills with the very bytes that it will multiply. The work is found on the device,
 // from the experts that the tokens have chosen; a tile of an expert's weight meets the tokens of this expert only. A
-// token's sum over k is added up in the order of product.cu, whatever the other tokens are.
+// token's sum over k is added up in slices as in product.cu, whatever the other tokens are.
 //
 // The first product waits for the launch ahead before anything else, since that tells which weights are needed, and
 // lets the next launch start only then. So the second product finds `chosen` complete when it starts, and fills its
@@ -32,19 +32,21 @@ extern "C" __global__ void __launch_bounds__(nt_threads, 1)
   const int experts = nt_make_lists(lists, a.chosen, (int)a.rows * a.choices, a.experts, a.rows == 1);
   nt_few_walk walk(lists, experts, nt_few_tiles(a), blockIdx.x);
 
-  const nt_u32 begin = shared + nt_ring_at + warp * nt_part_bytes + lane * 16, end = begin + NT_STAGES * nt_stage_bytes;
+  // The warp's part of the stage that is filled next, and of the one that is used next.
+  const nt_u32 begin = shared + nt_ring_at + warp * nt_part_bytes, end = begin + NT_STAGES * nt_stage_bytes;
   nt_u32 fill = begin, use = begin;
+  const nt_u32 mine = nt_piece_place(lane >> 2, lane & 3);
   nt_few_weights weights(a, walk, lane, first, chunks);
 #pragma unroll
   for (int i = 0; i < NT_STAGES - 1; i++) {
-    weights.request(fill);
+    weights.request(fill + mine);
     fill += nt_stage_bytes;
   }
   if (!NT_GATHERS) nt_wait_for_predecessors();
   nt_few_x x_pieces(a, walk, lane, first, chunks);
 #pragma unroll
   for (int i = 0; i < NT_STAGES - 1; i++) {
-    x_pieces.request(begin + i * nt_stage_bytes);
+    x_pieces.request(begin + mine + i * nt_stage_bytes);
     nt_end_requests();
   }
 
@@ -55,15 +57,16 @@ extern "C" __global__ void __launch_bounds__(nt_threads, 1)
 #pragma unroll(nt_units > 4 ? 1 : 4)
     for (int chunk = 0; chunk < chunks; chunk++) {
       nt_wait_for_requests<NT_STAGES - 2>();
+      __syncwarp();  // of all lanes
       nt_u32 low[NT_TILES][4], high[NT_TILES][4], x[nt_row_tiles][4];
 #pragma unroll
-      for (int m = 0; m < NT_TILES; m++) nt_few_weights::operands(low[m], high[m], use, m);
+      for (int m = 0; m < NT_TILES; m++) nt_few_weights::operands(low[m], high[m], use, lane, m);
 #pragma unroll
       for (int q = 0; q < nt_row_tiles; q++)
-        if (q < row_tiles) nt_load_piece(x[q], use + nt_weight_bytes + q * 512);
+        if (q < row_tiles) nt_few_x::operand(x[q], use, lane, q);
       use = use + nt_stage_bytes == end ? begin : use + nt_stage_bytes;
-      weights.request(fill);
-      x_pieces.request(fill);
+      weights.request(fill + mine);
+      x_pieces.request(fill + mine);
       nt_end_requests();
       fill = fill + nt_stage_bytes == end ? begin : fill + nt_stage_bytes;
 #pragma unroll

@@ -6,21 +6,24 @@
 #include "experts.h"
 #include "product/shape.cuh"
 
-// The most pairs of a step, and the most experts: a thread of the block each.
-#define NT_FEW_PAIRS 512
+// The most pairs of a step: 512 or 1024. There are up to 512 experts, one for each thread of the block.
+#ifndef NT_PAIRS
+#define NT_PAIRS 512
+#endif
+constexpr int nt_most_experts = 512;
 
 struct nt_few_choice {
   short expert, before;
 };
 
 struct nt_few_lists {
-  nt_u16 experts[NT_FEW_PAIRS];         // those that are chosen, ascending
-  nt_u16 firsts[NT_FEW_PAIRS + 2];      // where the pairs of each of them start in `pairs`
-  nt_u16 groups[NT_FEW_PAIRS + 2];      // groups of NT_ROWS pairs of all those before
-  nt_u16 pairs[NT_FEW_PAIRS];           // by expert, of one expert in ascending order
-  nt_few_choice choices[NT_FEW_PAIRS];  // of each pair its expert, and how many pairs of it are before
-  nt_u32 counts[NT_FEW_PAIRS];          // of each expert its pairs, then where they start
-  nt_u32 warp_sums[NT_FEW_PAIRS / 32];
+  nt_u16 experts[nt_most_experts];     // those that are chosen, ascending
+  nt_u16 firsts[nt_most_experts + 2];  // where the pairs of each of them start in `pairs`
+  nt_u16 groups[nt_most_experts + 2];  // groups of NT_ROWS pairs of all those before
+  nt_u32 counts[nt_most_experts];      // of each expert its pairs, then where they start
+  nt_u32 warp_sums[nt_most_experts / 32];
+  nt_few_choice choices[NT_PAIRS];  // of each pair its expert, and how many pairs of it are before
+  nt_u16 pairs[NT_PAIRS];           // by expert, of one expert in ascending order
 };
 
 // Makes the lists; all 512 threads of the block call it. Returns how many experts are chosen.
@@ -38,8 +41,10 @@ __device__ __forceinline__ int nt_make_lists(
     __syncthreads();
     return is_there ? count : 0;
   }
-  nt_i32 expert = i < count ? chosen[i] : -1;
-  lists.choices[i].expert = (short)(expert < experts ? expert : -1);
+  for (int pair = i; pair < NT_PAIRS; pair += nt_most_experts) {
+    const nt_i32 expert = pair < count ? chosen[pair] : -1;
+    lists.choices[pair].expert = (short)(expert < experts ? expert : -1);
+  }
   lists.counts[i] = 0;
   __syncthreads();
   // How many pairs of its expert are before each pair: by one warp, 32 pairs at a time.
@@ -55,9 +60,9 @@ __device__ __forceinline__ int nt_make_lists(
     }
   }
   __syncthreads();
-  // Sums over the experts before: 10 bits each for pairs, chosen experts and groups.
+  // Sums over the experts before: 11 bits for pairs, 10 for chosen experts, 11 for groups.
   const nt_u32 own = lists.counts[i];
-  const nt_u32 packed = own | (own > 0 ? 1u << 10 : 0) | (own + NT_ROWS - 1) / NT_ROWS << 20;
+  const nt_u32 packed = own | (own > 0 ? 1u << 11 : 0) | (own + NT_ROWS - 1) / NT_ROWS << 21;
   nt_u32 sum = packed;
 #pragma unroll
   for (int distance = 1; distance < 32; distance <<= 1) {
@@ -68,25 +73,27 @@ __device__ __forceinline__ int nt_make_lists(
   __syncthreads();
   nt_u32 before = sum - packed, all = 0;
 #pragma unroll
-  for (int w = 0; w < NT_FEW_PAIRS / 32; w++) {
+  for (int w = 0; w < nt_most_experts / 32; w++) {
     if (w < warp) before += lists.warp_sums[w];
     all += lists.warp_sums[w];
   }
-  const int place = before >> 10 & 1023;
+  const int place = before >> 11 & 1023;
   if (own > 0) {
     lists.experts[place] = (nt_u16)i;
-    lists.firsts[place] = (nt_u16)(before & 1023);
-    lists.groups[place] = (nt_u16)(before >> 20);
-    lists.counts[i] = before & 1023;
+    lists.firsts[place] = (nt_u16)(before & 2047);
+    lists.groups[place] = (nt_u16)(before >> 21);
+    lists.counts[i] = before & 2047;
   }
-  const int chosen_experts = all >> 10 & 1023;
+  const int chosen_experts = all >> 11 & 1023;
   if (i == 0) {
-    lists.firsts[chosen_experts] = (nt_u16)(all & 1023);
-    lists.groups[chosen_experts] = (nt_u16)(all >> 20);
+    lists.firsts[chosen_experts] = (nt_u16)(all & 2047);
+    lists.groups[chosen_experts] = (nt_u16)(all >> 21);
   }
   __syncthreads();
-  expert = lists.choices[i].expert;
-  if (expert >= 0) lists.pairs[lists.counts[expert] + lists.choices[i].before] = (nt_u16)i;
+  for (int pair = i; pair < count; pair += nt_most_experts) {
+    const nt_few_choice choice = lists.choices[pair];
+    if (choice.expert >= 0) lists.pairs[lists.counts[choice.expert] + choice.before] = (nt_u16)pair;
+  }
   __syncthreads();
   return chosen_experts;
 }

@@ -1,5 +1,7 @@
 // The pieces of the weights of chosen experts and of the rows of x, as product/weights.cuh and
-// product/activations.cuh have them for one matrix.
+// product/activations.cuh have them for one matrix. But here each of the two matrix instructions of a chunk multiplies
+// 16 neighbouring columns, as sm90_experts.cu does it: a lane brings 16 bytes of a row, and gets others of the rows
+// that its warp has brought. Another storage of weights is another nt_few_weights: requests, operands.
 #ifndef NEEDLETAIL_EXPERTS_FEW_PIECES_CUH
 #define NEEDLETAIL_EXPERTS_FEW_PIECES_CUH
 #include "common/mma.cuh"
@@ -11,6 +13,9 @@ __device__ __forceinline__ int nt_few_width(const nt_grouped_matmul_arguments &a
 __device__ __forceinline__ int nt_few_tiles(const nt_grouped_matmul_arguments &a) {
   return (nt_few_width(a) + nt_tile_rows * NT_TILES - 1) / (nt_tile_rows * NT_TILES);
 }
+
+// Where a piece of a row of 8 rows x 32 columns lies: so that pieces of the same columns fall into different banks.
+__device__ __forceinline__ int nt_piece_place(int row, int piece) { return row * 64 + (piece ^ (row >> 1 & 3)) * 16; }
 
 // Of a warp's slice of k: `count` chunks from `first` on.
 struct nt_few_weights {
@@ -63,12 +68,11 @@ struct nt_few_weights {
   }
 
   // The operands of tile m for the two instructions of a chunk.
-  static __device__ __forceinline__ void operands(nt_u32 (&low)[4], nt_u32 (&high)[4], nt_u32 place, int m) {
-    nt_u32 upper[4], lower[4];
-    nt_load_piece(upper, place + m * 1024);
-    nt_load_piece(lower, place + m * 1024 + 512);
-    low[0] = upper[0], low[1] = lower[0], low[2] = upper[1], low[3] = lower[1];
-    high[0] = upper[2], high[1] = lower[2], high[2] = upper[3], high[3] = lower[3];
+  static __device__ __forceinline__ void operands(nt_u32 (&low)[4], nt_u32 (&high)[4], nt_u32 stage, int lane, int m) {
+    // Upper and lower rows of columns 0 ... 7, then of 8 ... 15.
+    const nt_u32 from = stage + m * 1024 + (lane >> 3 & 1) * 512;
+    nt_load_matrices(low, from + nt_piece_place(lane & 7, lane >> 4));
+    nt_load_matrices(high, from + nt_piece_place(lane & 7, 2 + (lane >> 4)));
   }
 };
 
@@ -109,6 +113,11 @@ struct nt_few_x {
       walk.next();
       find_rows();
     }
+  }
+
+  // The operand of 8 pairs for a chunk: two words for each of the two instructions.
+  static __device__ __forceinline__ void operand(nt_u32 (&x)[4], nt_u32 stage, int lane, int q) {
+    nt_load_matrices(x, stage + nt_weight_bytes + q * 512 + nt_piece_place(lane & 7, lane >> 3));
   }
 };
 

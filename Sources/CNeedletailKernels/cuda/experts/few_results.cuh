@@ -1,30 +1,16 @@
-// From the warps' sums over their slices of k to the results of an item: the slices are added in fours and these in
-// order (as in product/results.cuh), then come weight, bias, gate and rounding.
+// From the warps' sums over their slices of k to the results of an item: then come weight, bias, gate and rounding.
 #ifndef NEEDLETAIL_EXPERTS_FEW_RESULTS_CUH
 #define NEEDLETAIL_EXPERTS_FEW_RESULTS_CUH
 #include "common/conversions.cuh"
 #include "experts/ending.cuh"
 #include "experts/few_pieces.cuh"
-#include "product/layout.cuh"
+#include "product/slice_sums.cuh"
 
 // Where the lists lie: behind the ring and the sums.
 constexpr int nt_few_lists_at = nt_kept_at;
-static_assert(nt_threads == NT_FEW_PAIRS, "a thread for each pair");
+static_assert(nt_threads == nt_most_experts, "a thread for each expert");
 
 typedef float nt_sums[NT_TILES][nt_row_tiles][4];
-
-__device__ __forceinline__ float nt_sum_of_slices(const float *from) {
-  float total = 0;
-#pragma unroll
-  for (int i = 0; i < nt_slices; i += nt_group_slices) {
-    const float *four = from + i * nt_unit_floats;
-    float sum = four[0];
-#pragma unroll
-    for (int j = 1; j < nt_group_slices; j++) sum += four[j * nt_unit_floats];
-    total = i == 0 ? sum : total + sum;
-  }
-  return total;
-}
 
 struct nt_few_results {
   const nt_grouped_matmul_arguments &a;
@@ -42,17 +28,13 @@ struct nt_few_results {
     const int column = (walk.tile * NT_TILES + m) * nt_tile_rows + tile_row;
     if (tile_row >= nt_tile_rows || index >= walk.count || column >= width) return;
     const int pair = walk.lists.pairs[walk.first + index];
-    float value = nt_sum_of_slices(from), factor = NT_GATED ? nt_sum_of_slices(from + 8) : 0;
-    if (NT_WEIGHTED) {
-      const float weight = a.weights[pair];
-      value *= weight, factor *= weight;
+    const float *bias = NT_BIAS ? a.bias + (nt_i64)walk.expert * a.n + column : nullptr;
+    const float weight = NT_WEIGHTED ? a.weights[pair] : 1;
+    float value = nt_weighted(nt_sum_of_slices(from), weight, NT_BIAS ? bias[0] : 0);
+    if constexpr (NT_GATED) {
+      const float factor = nt_weighted(nt_sum_of_slices(from + 8), weight, NT_BIAS ? bias[width] : 0);
+      value = nt_gated<NT_ACTIVATION>(a, value, factor);
     }
-    if (NT_BIAS) {
-      const float *bias = a.bias + (nt_i64)walk.expert * a.n;
-      value += bias[column];
-      if (NT_GATED) factor += bias[width + column];
-    }
-    if constexpr (NT_GATED) value = nt_gated<NT_ACTIVATION>(a, value, factor);
     typedef nt_storage<NT_OUT>::bits bits;
     ((bits *)a.out)[(nt_i64)pair * a.out_stride + column] = bits(nt_from_float<NT_OUT>(value));
   }
@@ -70,11 +52,7 @@ struct nt_few_results {
       for (int u = 0; u < nt_round_units; u++) {
         if (first + u >= nt_units) break;
         const float(&c)[4] = sums[(first + u) % NT_TILES][(first + u) / NT_TILES];
-        float *mine = place + (u * nt_warps + warp) * nt_unit_floats + t * 2 * nt_unit_pitch + g;
-        mine[0] = c[0];
-        mine[nt_unit_pitch] = c[1];
-        mine[8] = c[2];
-        mine[nt_unit_pitch + 8] = c[3];
+        nt_leave_sums(place + (u * nt_warps + warp) * nt_unit_floats + t * 2 * nt_unit_pitch + g, c);
       }
       __syncthreads();
       const int own = first + unit;

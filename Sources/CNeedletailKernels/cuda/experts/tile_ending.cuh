@@ -21,26 +21,9 @@ __device__ __forceinline__ void nt_finish_expert(
 #pragma unroll
     for (int i = 0; i < BLOCKS * 4; i++) sums[i] *= i % 4 < 2 ? upper : lower;
   }
-  if constexpr (GATE >= 0) {
-    constexpr int HALF = BLOCKS * 2;
-    const int width = a.n / 2;
-    float values[HALF], gates[HALF];
-#pragma unroll
-    for (int i = 0; i < HALF; i++) {
-      gates[i] = sums[i];
-      values[i] = sums[HALF + i];
-    }
-    if constexpr (BIAS) {
-      nt_add_bias<BLOCKS / 2>(gates, bias + column, width - column);
-      nt_add_bias<BLOCKS / 2>(values, bias + width + column, width - column);
-    }
-#pragma unroll
-    for (int i = 0; i < HALF; i++) values[i] = nt_gated<GATE>(a, gates[i], values[i]);
-    writer.template write<BLOCKS / 2>(values, row, column);
-  } else {
-    if constexpr (BIAS) nt_add_bias<BLOCKS>(sums, bias + column, a.n - column);
-    writer.template write<BLOCKS>(sums, row, column);
-  }
+  nt_finish_gated<BLOCKS, (GATE >= 0), BIAS>(
+    sums, writer, bias, GATE >= 0 ? a.n / 2 : a.n, row, column,
+    [&](float gate, float value) { return nt_gated<GATE>(a, gate, value); });
 }
 
 #endif

@@ -212,12 +212,12 @@ template <int OUT, bool RESIDUAL> struct nt_rows_writer {
 };
 
 // Bias, gate, residual of a warp's 16 rows of sums, then out. `column` is the first of out's `width` columns that they
-// stand for; with a gate the first half of the sums are gates, the second half their values.
-template <int BLOCKS, int GATE, bool BIAS, class Writer>
-__device__ __forceinline__ void nt_finish(
-  float (&sums)[BLOCKS * 4], Writer &writer, const float *bias, int width, nt_i64 row, int column
+// stand for; gated, the first half of the sums are gates, the second half their values, and `gated` makes one of both.
+template <int BLOCKS, bool GATED, bool BIAS, class Writer, class Gated>
+__device__ __forceinline__ void nt_finish_gated(
+  float (&sums)[BLOCKS * 4], Writer &writer, const float *bias, int width, nt_i64 row, int column, Gated gated
 ) {
-  if constexpr (GATE >= 0) {
+  if constexpr (GATED) {
     constexpr int HALF = BLOCKS * 2;
     float values[HALF], gates[HALF];
 #pragma unroll
@@ -230,12 +230,22 @@ __device__ __forceinline__ void nt_finish(
       nt_add_bias<BLOCKS / 2>(values, bias + width + column, width - column);
     }
 #pragma unroll
-    for (int i = 0; i < HALF; i++) values[i] *= nt_activate<GATE>(gates[i]);
+    for (int i = 0; i < HALF; i++) values[i] = gated(gates[i], values[i]);
     writer.template write<BLOCKS / 2>(values, row, column);
   } else {
     if constexpr (BIAS) nt_add_bias<BLOCKS>(sums, bias + column, width - column);
     writer.template write<BLOCKS>(sums, row, column);
   }
+}
+
+// The same with an activation of the gate.
+template <int BLOCKS, int GATE, bool BIAS, class Writer>
+__device__ __forceinline__ void nt_finish(
+  float (&sums)[BLOCKS * 4], Writer &writer, const float *bias, int width, nt_i64 row, int column
+) {
+  nt_finish_gated<BLOCKS, (GATE >= 0), BIAS>(sums, writer, bias, width, row, column, [](float gate, float value) {
+    return value * nt_activate<GATE>(gate);
+  });
 }
 
 #endif

@@ -1,25 +1,10 @@
-// From the warps' sums over their slices of k to the result: the slices are added in fours and these in order, then come
-// bias, gate, residual and rounding.
+// From the warps' sums over their slices of k to the result: then come bias, gate, residual and rounding.
 #ifndef NEEDLETAIL_PRODUCT_RESULTS_CUH
 #define NEEDLETAIL_PRODUCT_RESULTS_CUH
 #include "product/finish.cuh"
-#include "product/layout.cuh"
+#include "product/slice_sums.cuh"
 
 typedef float nt_sums[NT_TILES][nt_row_tiles][4];
-
-// The block's sums of a unit (8 rows of x, a tile of the weight) of slices; `from` is the thread's place in the first's.
-__device__ __forceinline__ float nt_sum_of_slices(const float *from) {
-  float total = 0;
-#pragma unroll
-  for (int i = 0; i < nt_slices; i += nt_group_slices) {
-    const float *four = from + i * nt_unit_floats;
-    float sum = four[0];
-#pragma unroll
-    for (int j = 1; j < nt_group_slices; j++) sum += four[j * nt_unit_floats];
-    total = i == 0 ? sum : total + sum;
-  }
-  return total;
-}
 
 struct nt_results {
   const nt_product_arguments &a;
@@ -58,11 +43,7 @@ struct nt_results {
       for (int u = 0; u < nt_round_units; u++) {
         if (first + u >= nt_units) break;
         const float(&c)[4] = sums[(first + u) / nt_row_tiles][(first + u) % nt_row_tiles];
-        float *mine = place + (u * nt_warps + warp) * nt_unit_floats + t * 2 * nt_unit_pitch + g;
-        mine[0] = c[0];
-        mine[nt_unit_pitch] = c[1];
-        mine[8] = c[2];
-        mine[nt_unit_pitch + 8] = c[3];
+        nt_leave_sums(place + (u * nt_warps + warp) * nt_unit_floats + t * 2 * nt_unit_pitch + g, c);
       }
       __syncthreads();
       int row;

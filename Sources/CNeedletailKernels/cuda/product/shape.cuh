@@ -1,12 +1,11 @@
 // What a product's code is specialised by, and how its work is divided.
 //
 // The weight is taken as tiles of 16 rows (gated: 8 rows of gates and the 8 rows of values that belong to them, so that
-// both meet in one thread). k is cut into chunks of 32 columns and these into 16 slices; a slice is added up chunk by
-// chunk, the slices in fours, and these in order: what is added in which order depends on k alone, never on the number of
-// rows.
+// both meet in one thread).
 #ifndef NEEDLETAIL_PRODUCT_SHAPE_CUH
 #define NEEDLETAIL_PRODUCT_SHAPE_CUH
 #include "product.h"
+#include "product/slices.cuh"
 
 // Storage of the weight, of x and of out: NT_BF16, NT_F16; also NT_F32 for x and out.
 #ifndef NT_WEIGHT
@@ -69,24 +68,14 @@ enum { NT_KEPT, NT_STREAMED };
 
 // The type that both operands of the matrix instructions have.
 constexpr int nt_operand = NT_WEIGHT;
-// Slices of k, and of them so many are added before they are added to the others.
-constexpr int nt_slices = 16;
-constexpr int nt_group_slices = 4;
 // Tiles of 8 rows of x.
 constexpr int nt_row_tiles = NT_ROWS / 8;
 // Rows of the result that a tile gives.
 constexpr int nt_tile_rows = NT_GATED ? 8 : 16;
-// Columns of a chunk: each lane has 16 bytes of a row of the weight, 4 lanes have a row's part.
-constexpr int nt_chunk_columns = 32;
+// Each lane has 16 bytes of a row's part of a chunk, 4 lanes have all of it.
 constexpr int nt_lane_columns = nt_chunk_columns / 4;
 // Bytes that a warp brings of the weight for a chunk: 16 for each lane of each piece.
 constexpr int nt_weight_bytes = NT_TILES * 2 * 512;
-
-// Chunks of k, and the first of a slice.
-__device__ __forceinline__ int nt_chunks(int k) { return (k + nt_chunk_columns - 1) / nt_chunk_columns; }
-__device__ __forceinline__ int nt_first_chunk(int k, int slice) {
-  return (int)((nt_i64)nt_chunks(k) * slice / nt_slices);
-}
 
 // How often so many tiles at a time go over the weight.
 __device__ __forceinline__ int nt_passes(int n, int tiles) {
