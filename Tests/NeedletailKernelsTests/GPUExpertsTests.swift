@@ -52,6 +52,10 @@ import Testing
     var problem = mixtral(1)
     problem.isDeterministic = true
     #expect(!problem.takesFewKernels(on: .h200))
+    // One expert of 14 tiles would leave most multiprocessors without any.
+    problem = mixtral(32)
+    (problem.experts, problem.choices, problem.width) = (1, 1, 3584)
+    #expect(problem.takesFewKernels(on: .h200))
     // What Hopper's other kernel does not take.
     problem = mixtral(64)
     problem.inner = 14330

@@ -72,10 +72,13 @@ extension ExpertsProblem {
   }
 
   /// Whether both products are those for few tokens: where sums are taken in slices, unless sorted rows are the faster ones. On
-  /// Hopper they are for experts of more pairs than meet a tile of the weight at once.
+  /// Hopper these are so for experts of more than 8 pairs, unless few blocks would have long sums (measured on an H200).
   func takesFewKernels(on gpu: GPUTraits) -> Bool {
     guard isSliced(on: gpu) else { return false }
-    return !gpu.isHopper || !hasWholeParts || maximumPairs <= 8 * experts || maximumRows <= 8
+    guard gpu.isHopper, hasWholeParts, maximumRows > 8, maximumPairs > 8 * experts else { return true }
+    let rowTiles = (maximumPairs + HopperExperts.slicedRows - 1) / HopperExperts.slicedRows
+    let columns = (width + HopperExperts.weightRows - 1) / HopperExperts.weightRows
+    return inner > 4096 && max(rowTiles, experts) * columns * 5 < gpu.multiprocessors
   }
 
   /// The launch of a product for few tokens, which reads the weights of chosen experts at the rate of the memory; nil where

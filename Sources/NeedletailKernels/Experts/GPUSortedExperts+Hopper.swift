@@ -2,8 +2,8 @@ import NeedletailGraph
 
 /// How the products of sorted experts are specialized on Hopper: see `cuda/experts/sm90_experts.cu`.
 struct HopperExperts: Hashable, Sendable {
-  /// Rows of the weight of a tile.
-  static let weightRows = 256
+  /// Rows of the weight of a tile, and of x where sums are taken in slices.
+  static let weightRows = 256, slicedRows = 32
 
   /// The most rows of x of a tile.
   let rows: Int
@@ -29,7 +29,7 @@ extension ExpertsProblem {
   /// The most rows of x of a tile: those of most experts at once, up to what a block has registers for. In slices there are
   /// three sums for each one.
   private func hopperRows(isSliced: Bool) -> Int {
-    if isSliced { return 32 }
+    if isSliced { return HopperExperts.slicedRows }
     return maximumPairs <= 48 * experts ? 64 : 160
   }
 
