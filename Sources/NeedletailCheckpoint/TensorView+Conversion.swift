@@ -1,3 +1,5 @@
+import NeedletailGraph
+
 extension TensorView {
   /// The element types that `floats` converts.
   public static let convertibleDTypes: Set<SafetensorsDType> = [.f32, .f16, .bf16, .f64]

@@ -70,6 +70,16 @@ extension WeightCoding {
     }
   }
 
+  /// The number that each code is.
+  public var table: [Float] {
+    switch code {
+    case .float8e4m3: NarrowFloats.e4m3
+    case .int8: (0..<256).map { Float(Int8(truncatingIfNeeded: $0)) }
+    case .int4: (0..<16).map { Float($0) }
+    case .float4e2m1: NarrowFloats.e2m1
+    }
+  }
+
   /// Bytes of a row's codes.
   public func rowBytes(_ k: Int) -> Int { (k * dtype.bitCount + 7) / 8 }
   /// Scales of a row.

@@ -1,3 +1,4 @@
+import NeedletailGraph
 import Testing
 
 @testable import NeedletailCheckpoint

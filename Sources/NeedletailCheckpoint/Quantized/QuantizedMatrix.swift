@@ -57,13 +57,7 @@ public struct QuantizedMatrix: Sendable, Hashable {
   public func values() -> [Float] {
     var result = [Float](repeating: 0, count: rows * columns)
     let group = coding.groupSize ?? max(columns, 1)
-    let table: [Float] =
-      switch coding.code {
-      case .float8e4m3: NarrowFloats.e4m3
-      case .int8: (0..<256).map { Float(Int8(truncatingIfNeeded: $0)) }
-      case .int4: (0..<16).map(Float.init)
-      case .float4e2m1: NarrowFloats.e2m1
-      }
+    let table = coding.table
     let round = coding.code == .int4 ? coding.scaleType.rounding : { $0 }
     for row in 0..<rows {
       for index in 0..<groups {

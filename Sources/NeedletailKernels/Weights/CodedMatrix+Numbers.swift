@@ -49,25 +49,6 @@ extension CodedMatrix {
 }
 
 extension WeightCoding {
-  /// The number that each code is.
-  package var table: [Float] {
-    switch code {
-    case .int8: (0..<256).map { Float(Int8(truncatingIfNeeded: $0)) }
-    case .int4: (0..<16).map { Float($0) }
-    case .float4e2m1:
-      (0..<16).map { [0, 0.5, 1, 1.5, 2, 3, 4, 6][$0 & 7] * ($0 < 8 ? 1 : -1) }
-    case .float8e4m3:
-      (0..<256).map { code in
-        let (exponent, fraction) = (code >> 3 & 15, Float(code & 7))
-        if code & 0x7F == 0x7F { return .nan }
-        let magnitude =
-          exponent == 0
-          ? fraction * 0x1p-9 : (8 + fraction) * Float(sign: .plus, exponent: exponent - 10, significand: 1)
-        return code < 128 ? magnitude : -magnitude
-      }
-    }
-  }
-
   /// Number `index` of scales.
   func scale(_ scales: UnsafeRawPointer, _ index: Int) -> Float {
     switch scaleType {
@@ -75,19 +56,11 @@ extension WeightCoding {
       let bits = scales.load(fromByteOffset: index, as: UInt8.self)
       return Float(sign: .plus, exponent: Int(bits) - 127, significand: 1)
     case .bfloat16:
-      return Float(bitPattern: UInt32(scales.load(fromByteOffset: index * 2, as: UInt16.self)) << 16)
+      return FloatBits.float(bfloat16: scales.load(fromByteOffset: index * 2, as: UInt16.self))
     case .float16:
-      return Self.float(half: scales.load(fromByteOffset: index * 2, as: UInt16.self))
+      return FloatBits.float(float16: scales.load(fromByteOffset: index * 2, as: UInt16.self))
     default: return scales.load(fromByteOffset: index * 4, as: Float.self)
     }
-  }
-
-  private static func float(half bits: UInt16) -> Float {
-    let (exponent, fraction) = (Int(bits >> 10 & 31), Float(bits & 1023))
-    let magnitude =
-      exponent == 0
-      ? fraction * 0x1p-24 : (1024 + fraction) * Float(sign: .plus, exponent: exponent - 25, significand: 1)
-    return bits & 0x8000 == 0 ? magnitude : -magnitude
   }
 }
 

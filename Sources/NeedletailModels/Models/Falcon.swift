@@ -110,7 +110,5 @@ public struct FalconConfig: DecoderConfig {
 
 extension Float {
   /// The nearest number with eight significant bits, ties to even.
-  fileprivate var roundedToBFloat16: Float {
-    Float(bitPattern: (bitPattern + 0x7FFF + (bitPattern >> 16 & 1)) & ~0xFFFF)
-  }
+  fileprivate var roundedToBFloat16: Float { FloatBits.float(bfloat16: FloatBits.bfloat16(self)) }
 }

@@ -115,8 +115,7 @@ extension DType {
     switch self {
     case .float32: return pack { $0 }
     case .float16: return pack { Float16($0) }
-    case .bfloat16:
-      return pack { UInt16(truncatingIfNeeded: ($0.bitPattern + 0x7FFF + ($0.bitPattern >> 16 & 1)) >> 16) }
+    case .bfloat16: return pack { FloatBits.bfloat16($0) }
     case .int32: return pack { Int32($0) }
     case .int64: return pack { Int64($0) }
     default: throw GraphError("an input of type \(name) cannot be given")
@@ -127,7 +126,7 @@ extension DType {
     switch self {
     case .float32: Array(bytes.bindMemory(to: Float.self))
     case .float16: bytes.bindMemory(to: Float16.self).map(Float.init)
-    case .bfloat16: bytes.bindMemory(to: UInt16.self).map { Float(bitPattern: UInt32($0) << 16) }
+    case .bfloat16: bytes.bindMemory(to: UInt16.self).map { FloatBits.float(bfloat16: $0) }
     case .int32: bytes.bindMemory(to: Int32.self).map(Float.init)
     default: throw GraphError("an output of type \(name) cannot be read")
     }

@@ -22,6 +22,16 @@ __device__ __forceinline__ void nt_barrier_arrive_cluster(nt_u32 barrier) {
   asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
 
+// Stores four floats to the shared memory of a block of the cluster and counts their bytes at a barrier there; both by their
+// addresses from nt_cluster_address.
+__device__ __forceinline__ void nt_send_floats(nt_u32 to, const float *four, nt_u32 barrier) {
+  asm volatile(
+    "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v4.b32 [%0], {%1, %2, %3, %4}, [%5];" ::"r"(to),
+    "r"(__float_as_uint(four[0])), "r"(__float_as_uint(four[1])), "r"(__float_as_uint(four[2])),
+    "r"(__float_as_uint(four[3])), "r"(barrier)
+    : "memory");
+}
+
 // All threads of the cluster; what one wrote before, to shared memory too, the others see after.
 __device__ __forceinline__ void nt_cluster_sync() {
   asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");

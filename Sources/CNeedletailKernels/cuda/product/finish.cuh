@@ -1,17 +1,20 @@
-// What happens to a whole sum: bias, gate, residual and rounding.
+// What happens to a whole sum: bias, gate, residual and rounding. The arguments are those of any product;
+// to be included behind what tells NT_OUT.
 #ifndef NEEDLETAIL_PRODUCT_FINISH_CUH
 #define NEEDLETAIL_PRODUCT_FINISH_CUH
 #include "common/activation.cuh"
 #include "common/conversions.cuh"
-#include "product/shape.cuh"
+#include "product/parts.cuh"
 
-__device__ __forceinline__ float nt_residual(const nt_product_arguments &a, nt_i64 row, nt_i64 column) {
+template <typename Arguments>
+__device__ __forceinline__ float nt_residual(const Arguments &a, nt_i64 row, nt_i64 column) {
   return a.residual[row * a.out_stride + column];
 }
 
 // value: the sum, of the gate if it is gated; factor: the sum of the value that is gated.
+template <typename Arguments>
 __device__ __forceinline__ void nt_write_result(
-  const nt_product_arguments &a, nt_i64 row, nt_i64 column, float value, float factor, float residual) {
+  const Arguments &a, nt_i64 row, nt_i64 column, float value, float factor, float residual) {
   if (NT_BIAS) value += a.bias[column];
   if constexpr (NT_GATED) {
     if (NT_BIAS) factor += a.bias[a.n / 2 + column];

@@ -1,8 +1,8 @@
 // From the warps' sums over their slices of k to the result: then come bias, gate, residual and rounding.
 #ifndef NEEDLETAIL_PRODUCT_RESULTS_CUH
 #define NEEDLETAIL_PRODUCT_RESULTS_CUH
-#include "product/finish.cuh"
 #include "product/slice_sums.cuh"
+#include "product/finish.cuh"
 
 typedef float nt_sums[NT_TILES][nt_row_tiles][4];
 

@@ -5,6 +5,7 @@
 #ifndef NEEDLETAIL_PRODUCT_SHAPE_CUH
 #define NEEDLETAIL_PRODUCT_SHAPE_CUH
 #include "product.h"
+#include "product/parts.cuh"
 #include "product/slices.cuh"
 
 // Storage of the weight, of x and of out: NT_BF16, NT_F16; also NT_F32 for x and out.
@@ -20,25 +21,6 @@
 // Rows that the code has room for: 8, 16; in wide_product.cu 32, 64.
 #ifndef NT_ROWS
 #define NT_ROWS 8
-#endif
-// 0: none, 1: rms, 2: layer.
-#ifndef NT_NORM
-#define NT_NORM 0
-#endif
-#ifndef NT_GATED
-#define NT_GATED 0
-#endif
-#ifndef NT_ACTIVATION
-#define NT_ACTIVATION NT_IDENTITY
-#endif
-#ifndef NT_BIAS
-#define NT_BIAS 0
-#endif
-#ifndef NT_RESIDUAL
-#define NT_RESIDUAL 0
-#endif
-#ifndef NT_GATHER
-#define NT_GATHER 0
 #endif
 // What k is a multiple of: 32; 8; 1. With 32 and 8 rows of w and of x start at multiples of 16 bytes.
 #ifndef NT_COLUMNS

@@ -1,8 +1,8 @@
 // From the whole sums to the result: scales, bias, gate, residual and rounding.
 #ifndef NEEDLETAIL_QUANTIZED_SM90_FP8_RESULTS_CUH
 #define NEEDLETAIL_QUANTIZED_SM90_FP8_RESULTS_CUH
-#include "quantized/finish.cuh"
 #include "quantized/sm90_fp8_slice_sums.cuh"
+#include "product/finish.cuh"
 
 struct nt_results {
   const nt_quantized_product_arguments &a;

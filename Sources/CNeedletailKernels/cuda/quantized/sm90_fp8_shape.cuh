@@ -5,6 +5,7 @@
 // these again, and so on: what is added in which order depends on k alone, never on the number of rows.
 #ifndef NEEDLETAIL_QUANTIZED_SM90_FP8_SHAPE_CUH
 #define NEEDLETAIL_QUANTIZED_SM90_FP8_SHAPE_CUH
+#include "product/parts.cuh"
 #include "quantized_product.h"
 
 // Storage of x: NT_F8E4M3 (coded already), NT_BF16, NT_F16, NT_F32; of out.
@@ -25,25 +26,6 @@
 // The most rows there are.
 #ifndef NT_X_ROWS
 #define NT_X_ROWS NT_ROWS
-#endif
-// 0: none, 1: rms, 2: layer.
-#ifndef NT_NORM
-#define NT_NORM 0
-#endif
-#ifndef NT_GATED
-#define NT_GATED 0
-#endif
-#ifndef NT_ACTIVATION
-#define NT_ACTIVATION NT_IDENTITY
-#endif
-#ifndef NT_BIAS
-#define NT_BIAS 0
-#endif
-#ifndef NT_RESIDUAL
-#define NT_RESIDUAL 0
-#endif
-#ifndef NT_GATHER
-#define NT_GATHER 0
 #endif
 // 1: x's scale is given, one for all rows (x_scales); else each row's or group's is found here, unless x is coded.
 #ifndef NT_STATIC

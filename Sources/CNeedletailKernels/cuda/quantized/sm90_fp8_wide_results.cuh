@@ -3,8 +3,8 @@
 #ifndef NEEDLETAIL_QUANTIZED_SM90_FP8_WIDE_RESULTS_CUH
 #define NEEDLETAIL_QUANTIZED_SM90_FP8_WIDE_RESULTS_CUH
 #include "common/cluster.cuh"
-#include "quantized/finish.cuh"
 #include "quantized/sm90_fp8_wide_layout.cuh"
+#include "product/finish.cuh"
 
 // The sums of a warpgroup's tile of the weight with all rows of x.
 typedef float nt_wide_sums[nt_row_tiles * 4];
@@ -46,12 +46,8 @@ struct nt_wide_results {
 #pragma unroll
     for (int q = 0; q < nt_row_tiles; q++) {
       int owner = q / nt_owned;
-      asm volatile(
-        "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v4.b32 [%0], {%1, %2, %3, %4}, [%5];" ::"r"(
-          nt_cluster_address(place(rank, q % nt_owned), owner)),
-        "r"(__float_as_uint(own[q * 4])), "r"(__float_as_uint(own[q * 4 + 1])), "r"(__float_as_uint(own[q * 4 + 2])),
-        "r"(__float_as_uint(own[q * 4 + 3])), "r"(nt_cluster_address(full, owner))
-        : "memory");
+      nt_send_floats(
+        nt_cluster_address(place(rank, q % nt_owned), owner), own + q * 4, nt_cluster_address(full, owner));
     }
     if (rank < nt_owners) {
       float scales[nt_owned][4], residual[nt_owned][4];
